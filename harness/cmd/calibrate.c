@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * `klab calibrate`: build the two control kernels, run both through all probes, check that the lab
+ * gives the right answers, and keep the failure rates. They bound how sure a later `clean` is.
+ */
+#include "base/fs.h"
+#include "cmd/calibrate_report.h"
+#include "cmd/calibration_file.h"
+#include "cmd/cmd.h"
+#include "cmd/runner.h"
+#include "kernel/control.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define REPEAT_MAX 1000
+#define SMP_DEFAULT 4
+#define SEED_DEFAULT 1
+
+static struct {
+	int repeat, smp, duration_s, jobs;
+	gint64 seed;
+	char *amplify, *json, *out, *source, *suites;
+	char **probes;
+	gboolean build_only, refresh, no_store;
+} opt;
+
+static const GOptionEntry entries[] = {
+	{ "repeat", 0, 0, G_OPTION_ARG_INT, &opt.repeat, "Run each control N times (default 5)",
+	  "N" },
+	{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &opt.probes, "Only these probes", "GLOB" },
+	{ "smp", 0, 0, G_OPTION_ARG_INT, &opt.smp, "vCPUs of the guests (default 4)", "N" },
+	{ "duration", 0, 0, G_OPTION_ARG_INT, &opt.duration_s, "Upper limit of each probe's run",
+	  "S" },
+	{ "amplify", 0, 0, G_OPTION_ARG_STRING, &opt.amplify, "auto (default), light or off",
+	  "LEVEL" },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, &opt.seed, "Seed of the first repetition", "N" },
+	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &opt.jobs, "Compilers at once (default: all CPUs)",
+	  "N" },
+	{ "source", 0, 0, G_OPTION_ARG_FILENAME, &opt.source,
+	  "Source package or Linux 6.1 tarball to build from, instead of apt's", "FILE" },
+	{ "suites", 0, 0, G_OPTION_ARG_STRING, &opt.suites,
+	  "Suites to look for linux-source-6.1 in (default bookworm,bookworm-security)", "LIST" },
+	{ "refresh", 0, 0, G_OPTION_ARG_NONE, &opt.refresh, "Ask for a newer source package",
+	  NULL },
+	{ "build-only", 0, 0, G_OPTION_ARG_NONE, &opt.build_only, "Build the controls, run nothing",
+	  NULL },
+	{ "no-store", 0, 0, G_OPTION_ARG_NONE, &opt.no_store, "Do not keep the rates", NULL },
+	{ "out", 0, 0, G_OPTION_ARG_FILENAME, &opt.out,
+	  "Folder for the runs (default results/calibrate-TIME)", "DIR" },
+	{ "json", 0, 0, G_OPTION_ARG_FILENAME, &opt.json, "Write results as JSON ('-': stdout)",
+	  "FILE" },
+	{ NULL },
+};
+
+static const char epilog[] =
+	"Examples:\n"
+	"  klab calibrate                      build (once), run 5 times, keep the rates\n"
+	"  klab calibrate --repeat 1           is the lab right at all?\n"
+	"  klab calibrate --build-only         only make the control kernels\n"
+	"\n"
+	"Exit codes: 0 every answer was right, 1 one was wrong, 2 usage, 3 could not run.\n";
+
+static bool check_options(enum delay_level *ret_level, GError **error)
+{
+	opt.repeat = opt.repeat ? opt.repeat : 5;
+	opt.smp = opt.smp ? opt.smp : SMP_DEFAULT;
+	opt.seed = opt.seed ? opt.seed : SEED_DEFAULT;
+	if (opt.repeat < 1 || opt.repeat > REPEAT_MAX)
+		return lab_fail(error, LAB_ERROR_USAGE, "--repeat '%d' is not within 1 to %d",
+				opt.repeat, REPEAT_MAX);
+	if (opt.smp < 1 || opt.smp > 64)
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"--smp '%d' is not within 1 to 64 (the "
+				"controls' limit)",
+				opt.smp);
+	if (opt.duration_s < 0 || opt.duration_s > 86400)
+		return lab_fail(error, LAB_ERROR_USAGE, "--duration '%d' is not within 1 to 86400",
+				opt.duration_s);
+	if (opt.jobs < 0 || opt.jobs > 1024)
+		return lab_fail(error, LAB_ERROR_USAGE, "--jobs '%d' is not within 1 to 1024",
+				opt.jobs);
+	if (!delay_level_parse(opt.amplify ? opt.amplify : "auto", ret_level))
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"--amplify '%s' is none of auto, light, off", opt.amplify);
+	return true;
+}
+
+/* ---- results ---- */
+
+/* Everything that results borrow from. */
+struct session {
+	struct kernel *bad, *clean;
+	GPtrArray *runs; /* of struct run * */
+	GArray *results; /* of struct calibrate_result */
+};
+
+static void session_clear(struct session *s)
+{
+	g_clear_pointer(&s->results, g_array_unref);
+	g_clear_pointer(&s->runs, g_ptr_array_unref);
+	g_clear_pointer(&s->bad, kernel_free);
+	g_clear_pointer(&s->clean, kernel_free);
+}
+
+static const char *bug_of(const char *probe)
+{
+	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++)
+		if (!strcmp(bug->probe, probe))
+			return bug->hazard;
+	return NULL;
+}
+
+static double ran_s(const struct cell *cell)
+{
+	const struct outcome *last =
+		cell->outcomes->len ? cell->outcomes->pdata[cell->outcomes->len - 1] : NULL;
+	int64_t end_us;
+
+	if (!last || !last->began_us)
+		return 0;
+	end_us = last->verdict.failed_us ? last->verdict.failed_us : last->ended_us;
+	return fmax(0, (end_us - last->began_us) / 1e6);
+}
+
+static void take_cell(struct session *s, const struct cell *cell, unsigned repeat)
+{
+	const struct verdict *v = &cell->verdict.v;
+	struct calibrate_result result = {
+		.bad = !strcmp(cell->job->kernel->sha256, s->bad->sha256),
+		.probe = cell->job->probe,
+		.hazard = bug_of(cell->job->probe),
+		.repeat = repeat,
+		.value = cell->done ? v->value : VERDICT_INFRA,
+		.kind = cell->done ? v->kind : KIND_NONE,
+		.title = cell->done ? v->title : NULL,
+		.reason = cell->done && v->reason ? v->reason : "it was not run to its end",
+		.found_hazard = cell->done ? v->hazard : NULL,
+		.exposure = cell->done ? v->exposure : 0,
+		.slack = cell->done ? v->exposure_slack : 0,
+		.ran_s = ran_s(cell),
+		.engine = cell->job->engine->version,
+		.accel = cell->job->accel,
+		.amplify = delay_level_name(cell->job->amplify),
+		.smp = cell->job->smp,
+		.kernel_sha256 = cell->job->kernel->sha256,
+	};
+
+	g_array_append_val(s->results, result);
+}
+
+static bool run_once(struct session *s, enum delay_level level, const char *dir, unsigned repeat,
+		     enum sched_end *ret_end, GError **error)
+{
+	g_autofree char *out = g_strdup_printf("%s/%u", dir, repeat);
+	const struct runner_kernel kernels[] = { { s->bad, true }, { s->clean, false } };
+	struct runner_params params = {
+		.kernels = kernels,
+		.n_kernels = G_N_ELEMENTS(kernels),
+		.probes = (const char *const *)opt.probes,
+		.smp = opt.smp,
+		.duration_s = opt.duration_s,
+		.seed = opt.seed + repeat - 1,
+		.amplify = level,
+		.out = out,
+		.uncalibrated = true,
+	};
+	struct run *done;
+
+	progress_say(&cmd_progress, "controls: repetition %u of %d", repeat, opt.repeat);
+	if (!runner_run(&params, &done, ret_end, error))
+		return false;
+	g_ptr_array_add(s->runs, done);
+	for (unsigned i = 0; i < done->cells->len; i++)
+		take_cell(s, done->cells->pdata[i], repeat);
+	return true;
+}
+
+static bool run_all(struct session *s, enum delay_level level, enum sched_end *ret_end,
+		    GError **error)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	g_autofree char *name = g_date_time_format(now, "results/calibrate-%Y%m%dT%H%M%SZ");
+	const char *dir = opt.out ? opt.out : name;
+
+	if (!fs_mkdir(dir, error))
+		return false;
+	*ret_end = SCHED_DONE;
+	for (int i = 1; i <= opt.repeat && *ret_end == SCHED_DONE; i++)
+		if (!run_once(s, level, dir, i, ret_end, error))
+			return false;
+	return true;
+}
+
+static bool show(const struct session *s, const struct calibration *rates, GError **error)
+{
+	const struct calibrate_result *results = (const void *)s->results->data;
+	g_autofree char *text = calibrate_print(results, s->results->len, rates);
+	g_autofree char *json = calibrate_json(results, s->results->len, rates);
+
+	/* "--json -" leaves stdout to the JSON. */
+	fputs(text, opt.json && !strcmp(opt.json, "-") ? stderr : stdout);
+	return !opt.json || cmd_output(opt.json, json, strlen(json), error);
+}
+
+/* Rates of a lab that gives wrong answers would make its next ones look sure: they are not kept. */
+static bool keep(const struct calibration *rates, int code, GError **error)
+{
+	g_autofree char *path = calibration_file_local();
+
+	if (opt.no_store || code != EXIT_CLEAN)
+		return true;
+	return calibration_file_update(path, rates, error);
+}
+
+static bool conclude(const struct session *s, int *ret_code, GError **error)
+{
+	const struct calibrate_result *results = (const void *)s->results->data;
+	g_autoptr(calibration) rates =
+		calibrate_rates(results, s->results->len, g_get_real_time() / G_USEC_PER_SEC);
+	int code = calibrate_exit(results, s->results->len);
+
+	if (!show(s, rates, error) || !keep(rates, code, error))
+		return false;
+	*ret_code = code;
+	return true;
+}
+
+static void print_controls(const struct session *s)
+{
+	const struct kernel *kernels[] = { s->bad, s->clean };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(kernels); i++)
+		printf("%s %s %s %s\n", kernels[i]->id, kernels[i]->release, kernels[i]->sha256,
+		       kernels[i]->image);
+}
+
+static int calibrate(struct session *s, enum delay_level level, GError **error)
+{
+	struct control_params params = {
+		.source = opt.source,
+		.suites = opt.suites,
+		.jobs = opt.jobs,
+		.refresh = opt.refresh,
+	};
+	enum sched_end end;
+	int code;
+
+	if (!control_build(&params, &cmd_progress, &s->bad, &s->clean, error))
+		return EXIT_INFRA;
+	if (opt.build_only) {
+		print_controls(s);
+		return EXIT_CLEAN;
+	}
+	if (!run_all(s, level, &end, error))
+		return EXIT_INFRA;
+	if (end == SCHED_INTERRUPTED)
+		return EXIT_INTERRUPTED;
+	return conclude(s, &code, error) ? code : EXIT_INFRA;
+}
+
+static int calibrate_main(int argc, char **argv)
+{
+	struct session s = {
+		.runs = g_ptr_array_new_with_free_func((GDestroyNotify)run_free),
+		.results = g_array_new(FALSE, FALSE, sizeof(struct calibrate_result)),
+	};
+	g_autoptr(GError) error = NULL;
+	enum delay_level level;
+	int code;
+
+	if (!cmd_parse(&argc, &argv, "",
+		       "Build control kernels with known bugs, check that the lab finds "
+		       "them and nothing else, and keep their failure rates.",
+		       entries, epilog, &code))
+		return code;
+	if (argc > 1) {
+		lab_fail(&error, LAB_ERROR_USAGE, "unexpected operand '%s'", argv[1]);
+		return cmd_error(argv[0], error);
+	}
+	if (!check_options(&level, &error))
+		return cmd_error(argv[0], error);
+	code = calibrate(&s, level, &error);
+	session_clear(&s);
+	if (!error)
+		return code;
+	cmd_error("calibrate", error);
+	return g_error_matches(error, LAB_ERROR, LAB_ERROR_USAGE) ? EXIT_USAGE : EXIT_INFRA;
+}
+
+const struct command command_calibrate = {
+	.name = "calibrate",
+	.summary = "Build control kernels with known bugs, run them, keep their failure rates",
+	.run = calibrate_main,
+};

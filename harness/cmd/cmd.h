@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands: one file each, ending in its record. Only cmd/ prints; stdout is for results, stderr for
+ * progress and errors.
+ */
+#ifndef KLAB_CMD_CMD_H
+#define KLAB_CMD_CMD_H
+
+#include "base/lab.h"
+#include "base/progress.h"
+
+enum cmd_exit {
+	EXIT_CLEAN = 0,
+	EXIT_AFFECTED = 1,
+	EXIT_USAGE = 2,
+	EXIT_INFRA = 3,
+	EXIT_UNSURE = 4,	/* inconclusive or only unsupported; blacklist check: unknown */
+	EXIT_REGRESSION = 5,
+	EXIT_OVERALL_TIMEOUT = 124,
+	EXIT_INTERRUPTED = 130,
+};
+
+struct command {
+	const char *name;	/* "run" */
+	const char *summary;	/* one line of `klab --help` */
+	int (*run)(int argc, char **argv);	/* argv[0] is the command's name; returns enum cmd_exit */
+};
+
+extern const struct command command_run, command_plan, command_exec_job, command_kernels,
+	command_probes, command_hazards, command_doctor, command_calibrate, command_blacklist,
+	command_report;
+
+/*
+ * Parse with GOption: prints help or the error and returns false with *ret_exit set. `params` is the
+ * operand line of the usage ("[GLOB]..."), `about` the text between usage and options, `epilog`
+ * examples and exit codes.
+ */
+bool cmd_parse(int *argc, char ***argv, const char *params, const char *about,
+	       const GOptionEntry *entries, const char *epilog, int *ret_exit);
+/* Print "klab NAME: message" (and the hint line) on stderr; the exit code that goes with the error. */
+int cmd_error(const char *name, const GError *error);
+/* Progress on stderr: lines that replace each other on a terminal, plain lines elsewhere. */
+extern const struct progress cmd_progress;
+/* One line of lasting output on stderr, after whatever progress line stands there. */
+void cmd_line(const char *line);
+/* Write bytes to FILE, or to stdout for "-". */
+bool cmd_output(const char *file, const char *data, size_t len, GError **error);
+
+#endif

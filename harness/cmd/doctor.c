@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * klab doctor: is this host fit? One line for each check, with what to do where one fails. With
+ * --engine also: does the engine run a kernel believed clean without a splat.
+ */
+#include "cmd/cmd.h"
+#include "cmd/lab.h"
+
+#include "base/fs.h"
+#include "base/proc.h"
+#include "kernel/aptroot.h"
+#include "kernel/control.h"
+#include "run/engine_get.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#define MEM_WARN_MIB 2048
+#define MEM_FAIL_MIB 900
+#define DISK_WARN_MIB 2048
+#define DISK_FAIL_MIB 400
+
+enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
+static const char *const level_names[] = { "ok", "warn", "fail" };
+
+struct doctor {
+	gboolean json, engine, again;
+	char *qemu;
+	json_t *checks;
+	enum level worst;
+};
+
+static void report(struct doctor *d, const char *name, enum level level, const char *hint,
+		   const char *fmt, ...) G_GNUC_PRINTF(5, 6);
+static void report(struct doctor *d, const char *name, enum level level, const char *hint,
+		   const char *fmt, ...)
+{
+	g_autofree char *detail = NULL, *line = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	detail = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
+	d->worst = MAX(d->worst, level);
+	json_array_append_new(d->checks, json_pack("{s:s s:s s:s s:s?}", "name", name, "status",
+						   level_names[level], "detail", detail, "hint",
+						   level == LEVEL_OK ? NULL : hint));
+	if (d->json)
+		return;
+	if (level != LEVEL_OK && hint)
+		line = g_strdup_printf("%-5s %-12s %s\n%-18s hint: %s\n", level_names[level], name,
+				       detail, "", hint);
+	else
+		line = g_strdup_printf("%-5s %-12s %s\n", level_names[level], name, detail);
+	cmd_output("-", line, strlen(line), NULL);
+}
+
+/* An error as a check's line, with `hint` in place of its own unless that is NULL. */
+static void report_error(struct doctor *d, const char *name, enum level level, const char *hint,
+			 const GError *error)
+{
+	g_auto(GStrv) parts = g_strsplit(error->message, "\nhint: ", 2);
+
+	report(d, name, level, hint ? hint : parts[1], "%s", parts[0]);
+}
+
+/* ---- the host ---- */
+
+static void check_machine(struct doctor *d)
+{
+	struct utsname u;
+
+	uname(&u);
+	if (!strcmp(u.machine, "x86_64"))
+		report(d, "machine", LEVEL_OK, NULL, "%s, %u processors, Linux %s", u.machine,
+		       g_get_num_processors(), u.release);
+	else
+		report(d, "machine", LEVEL_FAIL, "use an x86-64 host", "%s: guests are x86-64 only",
+		       u.machine);
+}
+
+/* "MemAvailable:   12345 kB" */
+static uint64_t mem_available_mib(void)
+{
+	g_autofree char *text = NULL;
+	const char *at;
+
+	if (!fs_read("/proc/meminfo", 64u << 10, &text, NULL, NULL) ||
+	    !(at = strstr(text, "MemAvailable:")))
+		return 0;
+	return g_ascii_strtoull(at + strlen("MemAvailable:"), NULL, 10) / 1024;
+}
+
+static void check_memory(struct doctor *d)
+{
+	uint64_t mib = mem_available_mib();
+	enum level level = mib < MEM_FAIL_MIB ? LEVEL_FAIL :
+			   mib < MEM_WARN_MIB ? LEVEL_WARN : LEVEL_OK;
+
+	report(d, "memory", level, "a guest takes about 700 MiB; run fewer at a time (-j 1)",
+	       "%" G_GUINT64_FORMAT " MiB available", mib);
+}
+
+static void check_cache(struct doctor *d)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *dir = fs_cache_dir("kernels", &error);
+	struct statvfs fs;
+	enum level level;
+	uint64_t mib;
+
+	if (!dir) {
+		report_error(d, "cache", LEVEL_FAIL, NULL, error);
+		return;
+	}
+	mib = statvfs(dir, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
+	level = mib < DISK_FAIL_MIB ? LEVEL_FAIL : mib < DISK_WARN_MIB ? LEVEL_WARN : LEVEL_OK;
+	report(d, "cache", level,
+	       "kernels, engine and lists take 400 MiB, klab calibrate 2 GiB more; XDG_CACHE_HOME "
+	       "moves them",
+	       "%" G_GUINT64_FORMAT " MiB free in '%s'", mib, dir);
+}
+
+static void check_apt(struct doctor *d)
+{
+	g_autofree char *codename = g_get_os_info(G_OS_INFO_KEY_VERSION_CODENAME), *uri = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (aptroot_check(codename ? codename : "stable", &uri, &error))
+		report(d, "apt", LEVEL_OK, NULL, "packages of other suites come from '%s'", uri);
+	else
+		report_error(d, "apt", LEVEL_WARN, NULL, error);
+}
+
+static void check_build_tools(struct doctor *d)
+{
+	g_autofree char *missing = control_missing_packages(), *hint = NULL;
+
+	if (!missing) {
+		report(d, "controls", LEVEL_OK, NULL, "the tools of klab calibrate are installed");
+		return;
+	}
+	hint = g_strdup_printf("apt-get install %s", missing);
+	report(d, "controls", LEVEL_WARN, hint, "klab calibrate lacks tools");
+}
+
+/* ---- the engine ---- */
+
+static void check_plugins(struct doctor *d, const struct engine *e)
+{
+	struct proc_spec spec = { .argv = (const char *const[]){ e->binary, "-help", NULL },
+				  .env = (const char *const *)e->env, .timeout_s = 20 };
+	g_autofree char *help = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!proc_run(&spec, &help, NULL, &error))
+		report_error(d, "plugins", LEVEL_FAIL, NULL, error);
+	else if (strstr(help, "\n-plugin "))
+		report(d, "plugins", LEVEL_OK, NULL, "QEMU takes TCG plugins");
+	else
+		report(d, "plugins", LEVEL_WARN, "use a QEMU that was built with --enable-plugins",
+		       "QEMU has no TCG plugins: probes run without amplification");
+}
+
+static void check_accels(struct doctor *d, const struct engine *e)
+{
+	g_autofree char *tcg = NULL, *kvm = NULL;
+
+	if (!engine_accel_works(e, "tcg", &tcg))
+		report(d, "tcg", LEVEL_FAIL, "try another QEMU with --qemu PATH", "%s", tcg);
+	else
+		report(d, "tcg", LEVEL_OK, NULL, "runs 64-bit code");
+	if (engine_accel_works(e, "kvm", &kvm))
+		report(d, "kvm", LEVEL_OK, NULL, "runs 64-bit code");
+	else
+		report(d, "kvm", LEVEL_OK, NULL, "not usable, TCG serves: %s", kvm);
+}
+
+static void check_engine(struct doctor *d)
+{
+	struct engine_request req = { .qemu = d->qemu, .offline = !d->engine };
+	g_autoptr(engine) e = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!engine_get(&req, &cmd_progress, &e, &error)) {
+		bool named = d->qemu || g_getenv("KLAB_QEMU");
+
+		/* A plain look downloads nothing: an engine that is still to come is no fault. */
+		if (named || d->engine)
+			report_error(d, "engine", LEVEL_FAIL, NULL, error);
+		else
+			report_error(d, "engine", LEVEL_WARN, "the first klab run fetches one "
+				     "(16 MB), klab doctor --engine does so now", error);
+		return;
+	}
+	if (engine_is_sound(e))
+		report(d, "engine", LEVEL_OK, NULL, "QEMU %s, '%s'", e->version, e->binary);
+	else
+		report(d, "engine", LEVEL_WARN, "klab fetches a newer one without --qemu",
+		       "QEMU %s: before %u its TCG makes clean kernels oops, so its verdicts are "
+		       "infra", e->version, ENGINE_MAJOR_MIN);
+	check_plugins(d, e);
+	check_accels(d, e);
+}
+
+static void check_proof(struct doctor *d)
+{
+	struct lab_params params = { .qemu = d->qemu, .prove = true, .prove_again = d->again };
+	g_autoptr(lab) lab = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!lab_open(&params, &lab, &error) ||
+	    !lab_open_engine(lab, &params, &cmd_progress, &error))
+		report_error(d, "proof", LEVEL_FAIL, NULL, error);
+	else if (lab->engine_trouble)
+		report(d, "proof", LEVEL_FAIL,
+		       "verdicts of this engine are infra; try another QEMU", "%s",
+		       lab->engine_trouble);
+	else
+		report(d, "proof", LEVEL_OK, NULL,
+		       "sound with %s: %u boots, %.0f s of stress without a splat (%s%s)",
+		       lab->proof.kernel, lab->proof.boots, lab->proof.stress_s,
+		       lab->proof.cached ? "cached, " : "", lab->proof.when);
+}
+
+/* ---- command ---- */
+
+static int execute(struct doctor *d)
+{
+	g_autofree char *text = NULL, *line = NULL;
+	json_t *root;
+
+	d->checks = json_array();
+	check_machine(d);
+	check_memory(d);
+	check_cache(d);
+	check_apt(d);
+	check_build_tools(d);
+	check_engine(d);
+	if (d->engine)
+		check_proof(d);
+	root = json_pack("{s:o s:b}", "checks", d->checks, "fit", d->worst != LEVEL_FAIL);
+	if (d->json)
+		text = json_dumps(root, JSON_INDENT(2));
+	if (text)
+		line = g_strconcat(text, "\n", NULL);
+	if (line && !cmd_output("-", line, strlen(line), NULL))
+		d->worst = LEVEL_FAIL;
+	json_decref(root);
+	return d->worst == LEVEL_FAIL ? EXIT_INFRA : EXIT_CLEAN;
+}
+
+static int run_command(int argc, char **argv)
+{
+	struct doctor d = { 0 };
+	const GOptionEntry entries[] = {
+		{ "engine", 0, 0, G_OPTION_ARG_NONE, &d.engine,
+		  "Fetch the engine if there is none, and prove it on this host", NULL },
+		{ "again", 0, 0, G_OPTION_ARG_NONE, &d.again, "Prove it anew, cached or not",
+		  NULL },
+		{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &d.qemu, "QEMU to look at", "PATH" },
+		{ "json", 0, 0, G_OPTION_ARG_NONE, &d.json, "Print JSON", NULL },
+		{ 0 },
+	};
+	int code;
+
+	if (cmd_parse(&argc, &argv, "", "Say whether this host is fit to run the lab, and what to "
+		      "do where it is not.", entries,
+		      "Examples:\n  klab doctor\n  klab doctor --engine\n\n"
+		      "Exit code: 0 fit (warnings included), 2 usage, 3 a check failed.", &code))
+		code = execute(&d);
+	g_free(d.qemu);
+	return code;
+}
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.summary = "is this host fit to run the lab",
+	.run = run_command,
+};

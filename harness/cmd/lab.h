@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What run, calibrate and doctor --engine share: probes and hazards loaded, an engine found and
+ * proved, cells planned with what is known about their kernel, the run executed and told as it goes.
+ */
+#ifndef KLAB_CMD_LAB_H
+#define KLAB_CMD_LAB_H
+
+#include "base/progress.h"
+#include "conf/hazards.h"
+#include "conf/matrix.h"
+#include "conf/probes.h"
+#include "guest/engine.h"
+#include "run/engine_proof.h"
+#include "run/run.h"
+#include "run/sched.h"
+#include "stats/calibration.h"
+
+struct lab_params {
+	const char *qemu;	/* --qemu, or NULL */
+	const char *accel;	/* "auto", "tcg", "kvm" */
+	bool trust_engine;	/* --trust-engine: verdicts of an unproven or old engine count */
+	bool prove;		/* prove the engine now if no proof is cached */
+	bool prove_again;
+	const char *hazards_file;	/* or NULL: the shipped one */
+	const char *kernels_file;	/* or NULL: ./kernels.yaml, else the shipped one */
+};
+
+struct lab {
+	struct matrix *matrix;
+	struct hazard_set *hazards;
+	GPtrArray *probes;		/* of struct probe_info * */
+	struct engine *engine;		/* NULL without one: lab_open_engine() was not called */
+	char *accel;			/* "tcg" or "kvm" */
+	char *accel_note;		/* why it is not KVM, or NULL */
+	char *engine_trouble;		/* why its verdicts cannot count, or NULL */
+	struct engine_proof proof;
+	struct calibration *calibration;
+	char *agent;			/* sha256 of the initramfs */
+	GHashTable *judge_params;	/* probe name -> struct judge_params */
+};
+typedef struct lab lab;
+void lab_free(struct lab *lab);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(lab, lab_free)
+
+/* Configuration only. */
+bool lab_open(const struct lab_params *params, struct lab **ret, GError **error);
+/* Find, fetch and prove the engine; an unsound one is no error but engine_trouble. */
+bool lab_open_engine(struct lab *lab, const struct lab_params *params,
+		     const struct progress *progress, GError **error);
+/* The kernel that engines are proved with: the pinned, believed clean one. */
+bool lab_proof_kernel(struct lab *lab, const struct progress *progress, struct kernel **ret,
+		      GError **error);
+
+struct lab_plan {
+	unsigned smp, mem_mib, duration_s, boot_limit_s;	/* 0: the default */
+	uint64_t seed;
+	enum delay_level amplify;
+	bool foretold;		/* known to be affected, whatever the hazards file says */
+	bool uncalibrated;	/* look no failure rates up: clean states no bound */
+};
+/* Add kernel x probes to the run, with what hazards.yaml foretells and what calibration knows. */
+void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, GPtrArray *probes,
+		   const struct lab_plan *plan);
+/* Execute the open cells, printing a line a cell on stderr; result.json is written. */
+bool lab_sched(struct lab *lab, struct run *r, unsigned jobs, unsigned limit_s,
+	       enum sched_end *ret_end, GError **error);
+/* As lab_sched(); *ret_exit gets the exit code of enum cmd_exit that the whole deserves. */
+bool lab_run(struct lab *lab, struct run *r, unsigned jobs, unsigned limit_s, int *ret_exit,
+	     GError **error);
+/* Path of this binary, for exec-job children. */
+char *lab_self(void);
+
+#endif

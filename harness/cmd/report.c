@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* klab report: judge a run's journals again and show the result. */
+#include "cmd/cmd.h"
+#include "cmd/lab.h"
+
+#include "report/result.h"
+#include "report/terminal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool judge_again(struct lab *lab, struct run *r, GError **error)
+{
+	for (guint i = 0; i < r->cells->len; i++) {
+		struct cell *cell = r->cells->pdata[i];
+		enum cell_needs needs;
+
+		if (!cell_refresh(r, cell, g_hash_table_lookup(lab->judge_params, cell->job->probe),
+				  &needs, error))
+			return false;
+		cell->done = cell->skip || cell->outcomes->len > 0;
+	}
+	return true;
+}
+
+static void print(const struct run *r, bool json)
+{
+	bool color = isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR");
+
+	if (json) {
+		json_t *doc = result_json(r);
+		char *text = json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+
+		puts(text);
+		free(text);
+		json_decref(doc);
+		return;
+	}
+	for (guint i = 0; i < r->cells->len; i++) {
+		struct cell *cell = r->cells->pdata[i];
+		g_autofree char *line = cell->done ? terminal_cell_line(cell, color) : NULL;
+
+		if (line)
+			puts(line);
+	}
+	g_autofree char *summary = terminal_summary(r, color);
+
+	fputs(summary, stdout);
+}
+
+static int execute(const char *dir, bool json, GError **error)
+{
+	const struct lab_params params = { 0 };
+	g_autoptr(lab) lab = NULL;
+	g_autoptr(run) r = NULL;
+
+	if (lab_open(&params, &lab, error) && run_load(dir, &r, error) &&
+	    judge_again(lab, r, error))
+		print(r, json);
+	return EXIT_CLEAN;
+}
+
+static int run_command(int argc, char **argv)
+{
+	g_autofree char *format = NULL;
+	g_autoptr(GError) error = NULL;
+	const GOptionEntry entries[] = {
+		{ "format", 'f', 0, G_OPTION_ARG_STRING, &format,
+		  "terminal or json (default: terminal)", "FORMAT" },
+		{ NULL },
+	};
+	int code;
+
+	if (!cmd_parse(&argc, &argv, "RUN",
+		       "Judge the journals in a run's folder again and show the result. Verdicts are "
+		       "functions of the journals: the same journals give the same bytes.",
+		       entries, "Example:\n  klab report results/run-X --format json", &code))
+		return code;
+	if (argc != 2)
+		lab_fail(&error, LAB_ERROR_USAGE, "want one RUN folder, got %d operands", argc - 1);
+	else if (format && strcmp(format, "terminal") != 0 && strcmp(format, "json") != 0)
+		lab_fail(&error, LAB_ERROR_USAGE, "no format '%s'\nhint: terminal, json", format);
+	if (error)
+		return cmd_error("report", error);
+	code = execute(argv[1], g_strcmp0(format, "json") == 0, &error);
+	return error ? cmd_error("report", error) : code;
+}
+
+const struct command command_report = {
+	.name = "report",
+	.summary = "show a run's result again, from its journals",
+	.run = run_command,
+};

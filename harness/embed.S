@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that the binaries carry inside, as NUL-terminated read-only bytes; base/embed.h names them. */
+	.section .rodata
+	.macro embed name, file
+	.global embed_\name
+	.global embed_\name\()_end
+	.balign 16
+embed_\name:
+	.incbin "\file"
+embed_\name\()_end:
+	.byte 0
+	.endm
+
+	embed init, "embed/init"
+	embed probes_json, "embed/probes.json"
+	embed delay_plugin, "embed/delay.so"
+	embed kernels_yaml, "kernels.yaml"
+	embed hazards_yaml, "probes/hazards.yaml"
+	embed calibration_json, "results/published/calibration.json"
+	embed vercmp_h, "harness/base/vercmp.h"
+	embed control_config, "guests/config/control.config"
+	embed control_nmi_cocci, "guests/controls/nmi-user-read-deadlock.cocci"
+	embed control_poke_cocci, "guests/controls/text-poke-race.cocci"
+	.section .note.GNU-stack,"",@progbits

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The qemu backend: one QEMU process, its two UARTs, monitor and stderr on inherited descriptors,
+ * so that no socket file exists to race for or to leave behind. QEMU dies with the process that
+ * started it (PR_SET_PDEATHSIG), however that one ends.
+ */
+#include "guest/guest.h"
+
+#include "base/proc.h"
+#include "guest/engine.h"
+#include "guest/qmp.h"
+#include "guest/regs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define HANDSHAKE_MS 20000	/* a starved host starts QEMU slowly */
+#define COMMAND_MS 10000
+#define STDERR_MAX 8192
+
+enum { CH_CONSOLE, CH_WIRE, CH_QMP, CH_STDERR, CH__COUNT };
+
+struct qemu {
+	pid_t pid;
+	int fd[CH__COUNT];
+	int memfd;		/* pmemsave and memsave write here, through /proc/self/fd */
+	struct qmp qmp;
+	GString *errors;	/* stderr, the first STDERR_MAX bytes */
+	bool exited, guest_asked;
+	int status;
+	unsigned nvcpus;
+	pid_t *vcpu_tid;
+	int64_t *vcpu_delay_us, *vcpu_run_us;	/* last reading */
+	int64_t sched_at_us;
+	int64_t delay_us, run_us;	/* sums over readings */
+	int64_t steal_ticks;
+	uint8_t buf[65536];
+};
+
+static struct qemu *qemu_of(struct guest *g)
+{
+	return g->priv;
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+static void add(GPtrArray *argv, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static void add(GPtrArray *argv, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	g_ptr_array_add(argv, g_strdup_vprintf(fmt, ap));
+	va_end(ap);
+}
+
+static void add_channel(GPtrArray *argv, const char *id, int fd)
+{
+	add(argv, "-chardev");
+	add(argv, "socket,id=%s,fd=%d", id, fd);
+}
+
+static void add_machine(GPtrArray *argv, const struct guest_spec *spec)
+{
+	const char *fixed[] = { "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+				"-machine", "pc", "-net", "none" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
+		add(argv, "%s", fixed[i]);
+	add(argv, "-accel");
+	add(argv, "%s", strcmp(spec->accel, "tcg") == 0 ? "tcg,thread=multi" : spec->accel);
+	add(argv, "-cpu");
+	add(argv, "%s", spec->cpu_model);
+	add(argv, "-smp");
+	add(argv, "%u", spec->smp);
+	add(argv, "-m");
+	add(argv, "%u", spec->mem_mib);
+	add(argv, "-kernel");
+	add(argv, "%s", spec->kernel);
+	add(argv, "-initrd");
+	add(argv, "%s", spec->initrd);
+	add(argv, "-append");
+	add(argv, "%s", spec->append);
+}
+
+static GPtrArray *build_argv(const struct guest_spec *spec, const int *fd)
+{
+	GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
+
+	add(argv, "%s", spec->engine->binary);
+	for (char **arg = spec->engine->args; arg && *arg; arg++)
+		add(argv, "%s", *arg);
+	add_machine(argv, spec);
+	add_channel(argv, "console", fd[CH_CONSOLE]);
+	add_channel(argv, "wire", fd[CH_WIRE]);
+	add_channel(argv, "mon", fd[CH_QMP]);
+	add(argv, "-serial");
+	add(argv, "chardev:console");
+	add(argv, "-serial");
+	add(argv, "chardev:wire");
+	add(argv, "-mon");
+	add(argv, "chardev=mon,mode=control");
+	if (spec->plugin) {
+		add(argv, "-plugin");
+		add(argv, "%s", spec->plugin);
+	}
+	for (const char *const *arg = spec->extra; arg && *arg; arg++)
+		add(argv, "%s", *arg);
+	g_ptr_array_add(argv, NULL);
+	return argv;
+}
+
+/* In the child: only async-signal-safe calls from here to exec. */
+static void run_child(pid_t parent, char *const *argv, char *const *env, const int *theirs,
+		      int memfd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (!proc_die_with_parent(parent, SIGKILL))
+		_exit(127);
+	dup2(null, 0);
+	dup2(theirs[CH_STDERR], 1);
+	dup2(theirs[CH_STDERR], 2);
+	for (int i = 0; i < CH_STDERR; i++)
+		fcntl(theirs[i], F_SETFD, 0);
+	fcntl(memfd, F_SETFD, 0);
+	execvpe(argv[0], argv, env);
+	dprintf(2, "cannot run '%s': %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static bool make_channels(struct qemu *q, int *theirs, GError **error)
+{
+	for (int i = 0; i < CH__COUNT; i++) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+			return lab_fail_errno(error, "socketpair");
+		q->fd[i] = pair[0];
+		theirs[i] = pair[1];
+	}
+	q->memfd = memfd_create("klab-guest-memory", MFD_CLOEXEC);
+	return q->memfd >= 0 || lab_fail_errno(error, "memfd_create");
+}
+
+static bool spawn(struct qemu *q, const struct guest_spec *spec, GError **error)
+{
+	int theirs[CH__COUNT] = { -1, -1, -1, -1 };
+	bool ok = make_channels(q, theirs, error);
+
+	if (ok) {
+		g_autoptr(GPtrArray) argv = build_argv(spec, theirs);
+		g_auto(GStrv) env = g_get_environ();
+		pid_t parent = getpid();
+
+		for (char **e = spec->engine->env; e && *e; e++) {
+			g_auto(GStrv) pair = g_strsplit(*e, "=", 2);
+
+			env = g_environ_setenv(env, pair[0], pair[1] ? pair[1] : "", TRUE);
+		}
+		q->pid = fork();
+		if (q->pid == 0)
+			run_child(parent, (char *const *)argv->pdata, env, theirs, q->memfd);
+		ok = q->pid > 0 || lab_fail_errno(error, "fork");
+	}
+	for (int i = 0; i < CH__COUNT; i++)
+		lab_fd_close(&theirs[i]);
+	return ok;
+}
+
+static bool learn_vcpus(struct qemu *q, GError **error)
+{
+	json_t *cpus = NULL, *cpu;
+	size_t i;
+
+	if (!qmp_command(&q->qmp, "query-cpus-fast", NULL, COMMAND_MS, &cpus, error))
+		return false;
+	q->nvcpus = json_array_size(cpus);
+	q->vcpu_tid = g_new0(pid_t, q->nvcpus);
+	q->vcpu_delay_us = g_new0(int64_t, q->nvcpus);
+	q->vcpu_run_us = g_new0(int64_t, q->nvcpus);
+	json_array_foreach(cpus, i, cpu)
+		q->vcpu_tid[i] = json_integer_value(json_object_get(cpu, "thread-id"));
+	json_decref(cpus);
+	return true;
+}
+
+static void take_stderr(struct qemu *q)
+{
+	char buf[1024];
+	ssize_t n;
+
+	while ((n = recv(q->fd[CH_STDERR], buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+		if (q->errors->len + n <= STDERR_MAX)
+			g_string_append_len(q->errors, buf, n);
+}
+
+/* QEMU's own words are the best explanation of a start that failed. */
+static bool explain_start(struct qemu *q, GError **error)
+{
+	g_autofree char *words = NULL;
+
+	if (q->pid > 0 && waitpid(q->pid, &q->status, WNOHANG) == q->pid)
+		q->exited = true;
+	take_stderr(q);
+	words = g_strdup(q->errors->str);
+	g_strchomp(words);
+	g_clear_error(error);
+	return lab_fail(error, LAB_ERROR_INFRA, "QEMU did not start: %s",
+			*words ? words : "no answer from its monitor within the limit");
+}
+
+static void qemu_stop(struct guest *g)
+{
+	struct qemu *q = qemu_of(g);
+
+	if (!q)
+		return;
+	if (q->pid > 0 && !q->exited) {
+		kill(q->pid, SIGKILL);
+		while (waitpid(q->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	qmp_clear(&q->qmp);
+	for (int i = 0; i < CH__COUNT; i++)
+		lab_fd_close(&q->fd[i]);
+	lab_fd_close(&q->memfd);
+	g_string_free(q->errors, TRUE);
+	g_free(q->vcpu_tid);
+	g_free(q->vcpu_delay_us);
+	g_free(q->vcpu_run_us);
+	g_free(q);
+	g->priv = NULL;
+}
+
+static bool qemu_start(const struct guest_spec *spec, struct guest *g, GError **error)
+{
+	struct qemu *q = g_new0(struct qemu, 1);
+
+	g->priv = q;
+	q->memfd = -1;
+	memset(q->fd, -1, sizeof(q->fd));
+	q->errors = g_string_new(NULL);
+	q->steal_ticks = -1;
+	if (!spawn(q, spec, error))
+		return false;
+	qmp_init(&q->qmp, q->fd[CH_QMP]);
+	return (qmp_handshake(&q->qmp, HANDSHAKE_MS, error) && learn_vcpus(q, error)) ||
+	       explain_start(q, error);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void note_events(struct qemu *q)
+{
+	json_t *event;
+
+	while ((event = qmp_event(&q->qmp))) {
+		const char *name = json_string_value(json_object_get(event, "event"));
+
+		/* SHUTDOWN with guest:true is the guest's power off, or its reset under -no-reboot */
+		if (g_strcmp0(name, "SHUTDOWN") == 0)
+			q->guest_asked |= json_is_true(json_object_get(
+				json_object_get(event, "data"), "guest"));
+		json_decref(event);
+	}
+}
+
+static bool take_bytes(struct qemu *q, int channel, enum guest_event_kind kind,
+		       struct guest_event *ret)
+{
+	ssize_t n = q->fd[channel] < 0 ? 0 :
+					 recv(q->fd[channel], q->buf, sizeof(q->buf), MSG_DONTWAIT);
+
+	if (n <= 0)
+		return false;
+	*ret = (struct guest_event){ .kind = kind, .data = q->buf, .len = n };
+	return true;
+}
+
+static void fill_exit(struct qemu *q, struct guest_event *ret)
+{
+	take_stderr(q);
+	qmp_drain(&q->qmp);
+	note_events(q);
+	*ret = (struct guest_event){ .kind = GUEST_EXIT, .message = q->errors->str };
+	if (WIFSIGNALED(q->status)) {
+		ret->how = GUEST_EXIT_KILLED;
+		ret->status = WTERMSIG(q->status);
+	} else {
+		ret->how = q->guest_asked ? GUEST_EXIT_POWEROFF : GUEST_EXIT_ENGINE;
+		ret->status = WEXITSTATUS(q->status);
+	}
+}
+
+static bool reaped(struct qemu *q)
+{
+	if (!q->exited && waitpid(q->pid, &q->status, WNOHANG) == q->pid)
+		q->exited = true;
+	return q->exited;
+}
+
+/* What is there now; bytes come before the exit that followed them. */
+static bool take_event(struct qemu *q, struct guest_event *ret)
+{
+	bool dead = reaped(q);
+
+	qmp_drain(&q->qmp);
+	note_events(q);
+	take_stderr(q);
+	if (take_bytes(q, CH_WIRE, GUEST_WIRE, ret) || take_bytes(q, CH_CONSOLE, GUEST_CONSOLE, ret))
+		return true;
+	if (dead)
+		fill_exit(q, ret);
+	return dead;
+}
+
+/* A channel that hung up stays readable for ever: poll only those that still live. */
+static void wait_input(struct qemu *q, int timeout_ms)
+{
+	struct pollfd pfd[CH__COUNT];
+	bool hung_up = false;
+
+	for (int i = 0; i < CH__COUNT; i++)
+		pfd[i] = (struct pollfd){ .fd = q->fd[i], .events = POLLIN };
+	if (poll(pfd, CH__COUNT, timeout_ms) <= 0)
+		return;
+	for (int i = 0; i < CH__COUNT; i++)
+		hung_up |= pfd[i].revents & (POLLHUP | POLLERR);
+	if (hung_up)
+		g_usleep(2000);	/* the process is going; its exit status follows */
+}
+
+static bool qemu_next(struct guest *g, int timeout_ms, struct guest_event *ret, GError **error)
+{
+	struct qemu *q = qemu_of(g);
+	int64_t deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
+
+	for (;;) {
+		int64_t now_us = g_get_monotonic_time();
+
+		if (take_event(q, ret)) {
+			ret->at_us = now_us;
+			return true;
+		}
+		if (now_us >= deadline_us)
+			break;
+		wait_input(q, (deadline_us - now_us) / 1000 + 1);
+	}
+	*ret = (struct guest_event){ .kind = GUEST_TICK, .at_us = g_get_monotonic_time() };
+	return true;
+}
+
+static bool qemu_send(struct guest *g, const void *data, size_t len, GError **error)
+{
+	ssize_t n = send(qemu_of(g)->fd[CH_WIRE], data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n != (ssize_t)len)
+		return lab_fail_errno(error, "cannot send %zu bytes to the guest", len);
+	return true;
+}
+
+static int64_t qemu_now_us(struct guest *g)
+{
+	return g_get_monotonic_time();
+}
+
+/* --- looking inside --------------------------------------------------------------------------- */
+
+static bool qemu_nmi(struct guest *g, GError **error)
+{
+	return qmp_command(&qemu_of(g)->qmp, "inject-nmi", NULL, COMMAND_MS, NULL, error);
+}
+
+static bool save_memory(struct qemu *q, const char *command, json_t *args, void *buf, size_t len,
+			GError **error)
+{
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", q->memfd);
+
+	json_object_set_new(args, "size", json_integer(len));
+	json_object_set_new(args, "filename", json_string(path));
+	if (!qmp_command(&q->qmp, command, args, COMMAND_MS, NULL, error))
+		return false;
+	if (pread(q->memfd, buf, len, 0) != (ssize_t)len)
+		return lab_fail(error, LAB_ERROR_INFRA, "%s: QEMU saved less than %zu bytes", command,
+				len);
+	return true;
+}
+
+static bool qemu_read_phys(struct guest *g, uint64_t addr, void *buf, size_t len, GError **error)
+{
+	return save_memory(qemu_of(g), "pmemsave", json_pack("{s:I}", "val", (json_int_t)addr), buf,
+			   len, error);
+}
+
+static bool qemu_read_virt(struct guest *g, unsigned cpu, uint64_t addr, void *buf, size_t len,
+			   GError **error)
+{
+	/* QAPI's int is signed: kernel addresses are negative numbers there */
+	return save_memory(qemu_of(g), "memsave",
+			   json_pack("{s:I, s:i}", "val", (json_int_t)addr, "cpu-index", (int)cpu),
+			   buf, len, error);
+}
+
+static bool qemu_regs(struct guest *g, struct guest_regs *ret, unsigned n, GError **error)
+{
+	g_autofree char *text =
+		qmp_human(&qemu_of(g)->qmp, "info registers -a", COMMAND_MS, error);
+
+	if (!text)
+		return false;
+	if (regs_parse(text, ret, n) != n)
+		return lab_fail(error, LAB_ERROR_INFRA, "QEMU shows registers of fewer than %u vCPUs",
+				n);
+	return true;
+}
+
+/* "RUN_NS DELAY_NS TIMESLICES" of one thread; false once it is gone. */
+static bool read_schedstat(pid_t pid, pid_t tid, int64_t *ret_run_us, int64_t *ret_delay_us)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/schedstat", pid, tid);
+	g_autofree char *text = NULL;
+	char *end;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return false;
+	*ret_run_us = g_ascii_strtoll(text, &end, 10) / 1000;
+	*ret_delay_us = g_ascii_strtoll(end, NULL, 10) / 1000;
+	return true;
+}
+
+/* Time that the hypervisor below us took from the average CPU since the last call; ticks are 10 ms. */
+static int64_t steal_us(struct qemu *q)
+{
+	g_autofree char *text = NULL;
+	int64_t ticks = 0, before = q->steal_ticks;
+
+	if (!g_file_get_contents("/proc/stat", &text, NULL, NULL) ||
+	    sscanf(text, "cpu %*d %*d %*d %*d %*d %*d %*d %" G_GINT64_FORMAT, &ticks) != 1)
+		return 0;
+	q->steal_ticks = ticks;
+	return before < 0 ? 0 : (ticks - before) * 10000 / (int64_t)g_get_num_processors();
+}
+
+/*
+ * Sums, over readings, of the wall time in which a vCPU thread that wanted to run had to wait: the
+ * share delay / (delay + run) over all vCPU threads. A halted vCPU neither runs nor waits.
+ */
+static bool qemu_sched(struct guest *g, struct guest_sched *ret, GError **error)
+{
+	struct qemu *q = qemu_of(g);
+	int64_t now = g_get_monotonic_time(), delay_us = 0, run_us = 0;
+
+	for (unsigned i = 0; i < q->nvcpus; i++) {
+		int64_t run, delay;
+
+		if (!read_schedstat(q->pid, q->vcpu_tid[i], &run, &delay))
+			continue;
+		delay_us += delay - q->vcpu_delay_us[i];
+		run_us += run - q->vcpu_run_us[i];
+		q->vcpu_delay_us[i] = delay;
+		q->vcpu_run_us[i] = run;
+	}
+	if (q->sched_at_us && delay_us > 0)
+		q->delay_us += (now - q->sched_at_us) * ((double)delay_us / (delay_us + run_us));
+	if (q->sched_at_us)
+		q->delay_us += steal_us(q);
+	q->sched_at_us = now;
+	q->run_us += run_us;
+	*ret = (struct guest_sched){ .run_us = q->run_us, .delay_us = q->delay_us };
+	return true;
+}
+
+const struct guest_backend guest_backend_qemu = {
+	.name = "qemu",
+	.start = qemu_start,
+	.next = qemu_next,
+	.send = qemu_send,
+	.nmi = qemu_nmi,
+	.read_phys = qemu_read_phys,
+	.read_virt = qemu_read_virt,
+	.regs = qemu_regs,
+	.sched = qemu_sched,
+	.now_us = qemu_now_us,
+	.stop = qemu_stop,
+};

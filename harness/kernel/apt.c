@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Kernel source "apt": an image out of a package of any suite of the distribution.
+ *
+ * A metapackage is followed to the package that carries the image: linux-image-cloud-amd64 ->
+ * linux-image-VER, and in newer suites, where that one is empty, -> linux-binary-VER. The config is
+ * beside the image, or (split packages again) in linux-base-VER.
+ */
+#include "kernel/source.h"
+
+#include "kernel/aptroot.h"
+#include "kernel/deb.h"
+
+#include <glib/gstdio.h>
+
+#define FOLLOW_MAX 5
+
+/* The first request of a fetch brings the lists up to date, the others see the same lists. */
+static struct apt_request request_for(const struct kernel_spec *spec, const char *package,
+				      const char *version)
+{
+	return (struct apt_request){ .suites = spec->suite, .package = package, .version = version,
+				     .ignore_valid_until = spec->ignore_valid_until,
+				     .as_is = true };
+}
+
+/* The first dependency "PREFIXdigit...", with its version if that is fixed by "(= V)". */
+static bool find_depend(const char *depends, const char *prefix, char **ret_package,
+			char **ret_version)
+{
+	g_auto(GStrv) items = g_strsplit_set(depends, ",|", -1);
+
+	for (char **i = items; *i; i++) {
+		const char *name = g_strstrip(*i), *eq;
+		size_t len = strcspn(name, " (:");
+
+		if (!g_str_has_prefix(name, prefix) || !g_ascii_isdigit(name[strlen(prefix)]))
+			continue;
+		eq = strstr(name + len, "(=");
+		*ret_package = g_strndup(name, len);
+		*ret_version = eq ? g_strndup(eq + 2, strcspn(eq + 2, ")")) : NULL;
+		if (*ret_version)
+			g_strstrip(*ret_version);
+		return true;
+	}
+	return false;
+}
+
+static bool next_package(const char *depends, const char *self, char **ret_package,
+			 char **ret_version)
+{
+	static const char *const prefixes[] = { "linux-binary-", "linux-image-" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+		g_autofree char *package = NULL, *version = NULL;
+
+		if (!find_depend(depends, prefixes[i], &package, &version) ||
+		    !strcmp(package, self))
+			continue;
+		*ret_package = g_steal_pointer(&package);
+		*ret_version = g_steal_pointer(&version);
+		return true;
+	}
+	return false;
+}
+
+/* Follow the spec's package to the one that carries the image. */
+static bool resolve(const struct kernel_spec *spec, bool refresh, const struct progress *progress,
+		    struct apt_package *ret, GError **error)
+{
+	g_autofree char *package = g_strdup(spec->package), *version = g_strdup(spec->version);
+	g_autofree char *note = NULL;
+
+	for (unsigned i = 0; i < FOLLOW_MAX; i++) {
+		struct apt_request req = request_for(spec, package, version);
+		g_auto(apt_package) pkg = { 0 };
+		char *next = NULL, *next_version = NULL;
+
+		req.refresh = refresh;
+		req.as_is = i > 0;
+		if (!aptroot_show(&req, progress, &pkg, error))
+			return false;
+		if (i == 0)
+			note = g_steal_pointer(&pkg.note);
+		if (!next_package(pkg.depends, pkg.name, &next, &next_version)) {
+			*ret = pkg;
+			g_free(ret->note);
+			ret->note = g_steal_pointer(&note);
+			pkg = (struct apt_package){ 0 };
+			return true;
+		}
+		g_free(package);
+		g_free(version);
+		package = next;
+		version = next_version;
+	}
+	return lab_fail(error, LAB_ERROR_UNAVAILABLE,
+			"package '%s' leads through more than %u packages to no kernel",
+			spec->package, FOLLOW_MAX);
+}
+
+static bool read_package(const struct kernel_spec *spec, const char *package, const char *version,
+			 const char *tmp_dir, const struct progress *progress,
+			 struct deb_file *files, unsigned n, GError **error)
+{
+	struct apt_request req = request_for(spec, package, version);
+	g_autofree char *path = NULL;
+	bool ok;
+
+	if (!aptroot_download(&req, tmp_dir, progress, &path, NULL, error))
+		return false;
+	ok = deb_read(path, files, n, error);
+	g_unlink(path);
+	return ok;
+}
+
+static const char *const image_globs[] = { "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz",
+					   "lib/modules/*/vmlinuz", NULL };
+static const char *const config_globs[] = { "boot/config-*", "usr/lib/modules/*/config",
+					    "lib/modules/*/config", NULL };
+
+/* A config that cannot be had is no reason to do without the kernel. */
+static char *read_split_config(const struct kernel_spec *spec, const struct apt_package *pkg,
+			       const char *tmp_dir, const struct progress *progress)
+{
+	struct deb_file config = { .globs = config_globs, .max = KERNEL_CONFIG_MAX };
+	g_autofree char *package = NULL, *version = NULL;
+
+	if (find_depend(pkg->depends, "linux-base-", &package, &version) ||
+	    find_depend(pkg->depends, "linux-modules-", &package, &version))
+		read_package(spec, package, version, tmp_dir, progress, &config, 1, NULL);
+	return config.data;
+}
+
+static bool fetch_package(const struct kernel_spec *spec, const struct apt_package *pkg,
+			  const char *tmp_dir, const struct progress *progress,
+			  struct kernel_found *found, GError **error)
+{
+	struct deb_file files[] = {
+		{ .globs = image_globs, .max = KERNEL_IMAGE_MAX },
+		{ .globs = config_globs, .max = KERNEL_CONFIG_MAX },
+	};
+	bool ok = read_package(spec, pkg->name, pkg->version, tmp_dir, progress, files, 2, error);
+
+	found->image = files[0].data;
+	found->image_len = files[0].len;
+	found->config = files[1].data;
+	if (!ok)
+		return false;
+	if (!found->image)
+		return lab_fail(error, LAB_ERROR_UNAVAILABLE,
+				"package '%s' %s holds no kernel image", pkg->name, pkg->version);
+	if (!found->config)
+		found->config = read_split_config(spec, pkg, tmp_dir, progress);
+	return true;
+}
+
+static bool apt_fetch(const struct kernel_spec *spec, const struct kernel *have,
+		      const char *tmp_dir, bool refresh, const struct progress *progress,
+		      struct kernel_found *ret, GError **error)
+{
+	g_auto(apt_package) pkg = { 0 };
+	struct kernel_found found = { 0 };
+
+	if (!spec->suite || !spec->package)
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"a kernel of source 'apt' needs a suite and a package");
+	if (!resolve(spec, refresh, progress, &pkg, error))
+		return false;
+	found.package = g_strdup(pkg.name);
+	found.package_version = g_strdup(pkg.version);
+	found.note = g_strdup(pkg.note);
+	found.unchanged = have && !g_strcmp0(have->package, pkg.name) &&
+			  !g_strcmp0(have->package_version, pkg.version);
+	if (!found.unchanged && !fetch_package(spec, &pkg, tmp_dir, progress, &found, error)) {
+		kernel_found_clear(&found);
+		return false;
+	}
+	*ret = found;
+	return true;
+}
+
+const struct kernel_source kernel_source_apt = {
+	.name = "apt",
+	.fetch = apt_fetch,
+};

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A .deb is an ar archive whose member data.tar.* holds the files: one libarchive feeds another. */
+#include "kernel/deb.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#define CHUNK (64u << 10)
+
+struct nest {
+	struct archive *outer;
+	char chunk[CHUNK];
+};
+
+typedef struct archive archive_reader;
+static void reader_free(archive_reader *a)
+{
+	archive_read_free(a);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(archive_reader, reader_free)
+
+static bool fail_archive(struct archive *a, const char *path, GError **error)
+{
+	return lab_fail(error, LAB_ERROR_INPUT, "'%s' is no whole Debian package: %s", path,
+			archive_error_string(a) ? archive_error_string(a) : "it ends too early");
+}
+
+static la_ssize_t nest_read(struct archive *inner, void *user, const void **ret_chunk)
+{
+	struct nest *nest = user;
+	la_ssize_t n = archive_read_data(nest->outer, nest->chunk, CHUNK);
+
+	if (n < 0)
+		archive_set_error(inner, archive_errno(nest->outer), "%s",
+				  archive_error_string(nest->outer));
+	*ret_chunk = nest->chunk;
+	return n;
+}
+
+static struct deb_file *wanted(struct deb_file *files, unsigned n, const char *name)
+{
+	if (g_str_has_prefix(name, "./"))
+		name += 2;
+	for (unsigned i = 0; i < n; i++)
+		for (const char *const *glob = files[i].globs; !files[i].data && *glob; glob++)
+			if (g_pattern_match_simple(*glob, name))
+				return &files[i];
+	return NULL;
+}
+
+static bool read_file(struct archive *a, struct archive_entry *entry, const char *path,
+		      struct deb_file *file, GError **error)
+{
+	int64_t size = archive_entry_size(entry);
+	size_t got = 0;
+
+	if (size < 0 || (uint64_t)size > file->max)
+		return lab_fail(error, LAB_ERROR_INPUT,
+				"'%s': its file '%s' has %" G_GINT64_FORMAT " bytes, more than %zu",
+				path, archive_entry_pathname(entry), size, file->max);
+	file->data = g_malloc(size + 1);
+	while (got < (size_t)size) {
+		la_ssize_t n = archive_read_data(a, file->data + got, size - got);
+
+		if (n <= 0)
+			return fail_archive(a, path, error);
+		got += n;
+	}
+	file->data[got] = '\0';
+	file->len = got;
+	return true;
+}
+
+static bool read_data_tar(struct archive *outer, const char *path, struct deb_file *files,
+			  unsigned n, GError **error)
+{
+	g_autoptr(archive_reader) a = archive_read_new();
+	g_autofree struct nest *nest = g_new(struct nest, 1);
+	struct archive_entry *entry;
+	int rc;
+
+	nest->outer = outer;
+	archive_read_support_format_tar(a);
+	archive_read_support_filter_all(a);
+	if (archive_read_open(a, nest, NULL, nest_read, NULL) != ARCHIVE_OK)
+		return fail_archive(a, path, error);
+	while ((rc = archive_read_next_header(a, &entry)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
+		const char *name = archive_entry_pathname(entry);
+		struct deb_file *file = name && archive_entry_filetype(entry) == AE_IFREG ?
+						wanted(files, n, name) : NULL;
+
+		if (file && !read_file(a, entry, path, file, error))
+			return false;
+	}
+	return rc == ARCHIVE_EOF || fail_archive(a, path, error);
+}
+
+bool deb_read(const char *path, struct deb_file *files, unsigned n, GError **error)
+{
+	g_autoptr(archive_reader) a = archive_read_new();
+	struct archive_entry *entry;
+
+	archive_read_support_format_ar(a);
+	if (archive_read_open_filename(a, path, CHUNK) != ARCHIVE_OK)
+		return fail_archive(a, path, error);
+	while (archive_read_next_header(a, &entry) == ARCHIVE_OK) {
+		const char *name = archive_entry_pathname(entry);
+
+		if (name && g_str_has_prefix(name, "data.tar"))
+			return read_data_tar(a, path, files, n, error);
+	}
+	return fail_archive(a, path, error);
+}

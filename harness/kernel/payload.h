@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The compressed vmlinux within a bzImage: is it whole, and which config was it built with. */
+#ifndef KLAB_KERNEL_PAYLOAD_H
+#define KLAB_KERNEL_PAYLOAD_H
+
+#include "base/lab.h"
+
+/* No vmlinux is larger than this; what claims to be is damaged. */
+#define PAYLOAD_UNPACKED_MAX (200u << 20)
+
+/*
+ * Decompress `len` bytes of payload (gzip, xz, lzma, bzip2, lz4, zstd) in a bounded stream and
+ * check the unpacked length against the payload's last four bytes. *ret_config (caller frees) gets
+ * the config that CONFIG_IKCONFIG left in it, or NULL. A format that cannot be unpacked here is
+ * taken unseen (true, no config). LAB_ERROR_INPUT: damaged.
+ */
+bool payload_check(const void *data, size_t len, char **ret_config, GError **error);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where kernels come from. A source is a const record; it hands bytes over and knows nothing of the
+ * cache. Adding one: a file with the record at its bottom, and a line in kernel.c's list.
+ */
+#ifndef KLAB_KERNEL_SOURCE_H
+#define KLAB_KERNEL_SOURCE_H
+
+#include "kernel/kernel.h"
+
+#define KERNEL_IMAGE_MAX (256u << 20)
+#define KERNEL_CONFIG_MAX (4u << 20)
+
+struct kernel_found {
+	char *image;		/* bytes, not yet checked */
+	size_t image_len;
+	char *config;		/* text, or NULL */
+	char *package, *package_version, *note;	/* or NULL */
+	bool unchanged;		/* `have` is still what the spec names: no image */
+};
+void kernel_found_clear(struct kernel_found *found);
+
+struct kernel_source {
+	const char *name;
+	bool local;		/* on this host, may change at any time: never from the cache */
+	/* `have` is what an earlier call cached for the spec, or NULL. Errors as kernel_fetch(). */
+	bool (*fetch)(const struct kernel_spec *spec, const struct kernel *have,
+		      const char *tmp_dir, bool refresh, const struct progress *progress,
+		      struct kernel_found *ret, GError **error);
+};
+
+extern const struct kernel_source kernel_source_apt, kernel_source_file;
+
+#endif

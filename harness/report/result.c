@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Build result.json from judged cells. */
+#include "report/result.h"
+
+#include "base/fs.h"
+
+#include <math.h>
+#include <string.h>
+
+/* JSON has no NAN: what cannot be stated is null. */
+static json_t *number(double x)
+{
+	return isfinite(x) ? json_real(x) : json_null();
+}
+
+static json_t *strings(char **list)
+{
+	json_t *array = json_array();
+
+	for (; list && *list; list++)
+		json_array_append_new(array, json_string(*list));
+	return array;
+}
+
+/* The job that carries the cell's verdict: the first that says the same, else the last. */
+static const struct outcome *decisive(const struct cell *cell)
+{
+	for (guint i = 0; i < cell->outcomes->len; i++) {
+		struct outcome *o = cell->outcomes->pdata[i];
+
+		if (o->verdict.value == cell->verdict.v.value)
+			return o;
+	}
+	return cell->outcomes->len ? cell->outcomes->pdata[cell->outcomes->len - 1] : NULL;
+}
+
+static json_t *job_json(const struct run *r, const struct cell *cell, const struct outcome *o)
+{
+	g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, o->seed);
+	const char *dir = g_str_has_prefix(o->dir, r->dir) ? o->dir + strlen(r->dir) + 1 : o->dir;
+	g_autofree char *repro = g_strdup_printf("klab exec-job %s/spec.json", o->dir);
+
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "dir", dir,
+			 "verdict", verdict_value_name(o->verdict.value), "reason",
+			 o->verdict.reason, "cpu_model", o->cpu_model, "seed", seed, "digest",
+			 o->digest, "sites", o->sites, "excerpt", o->verdict.excerpt, "title",
+			 o->verdict.title, "repro", repro);
+}
+
+/* Counters of all jobs add up; a name that one job lacks counts as 0 there. */
+static json_t *sum_exposure(const struct cell *cell)
+{
+	json_t *sum = json_object();
+
+	for (guint i = 0; i < cell->outcomes->len; i++) {
+		const char *name;
+		json_t *value;
+
+		json_object_foreach(((struct outcome *)cell->outcomes->pdata[i])->exposure, name,
+				    value) {
+			double so_far = json_number_value(json_object_get(sum, name));
+
+			json_object_set_new(sum, name,
+					    json_integer(so_far + json_number_value(value)));
+		}
+	}
+	return sum;
+}
+
+static json_t *cell_json(const struct run *r, const struct cell *cell)
+{
+	static const struct outcome nothing;
+	const struct outcome *o = decisive(cell) ?: &nothing;
+	const struct cell_verdict *cv = &cell->verdict;
+	g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, cell->job->seed);
+	json_t *jobs = json_array();
+
+	for (guint i = 0; i < cell->outcomes->len; i++)
+		json_array_append_new(jobs, job_json(r, cell, cell->outcomes->pdata[i]));
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:s?, "
+		"s:s, s:s?, s:s?, s:o?, s:o?, s:b, s:s?, s:o}",
+		"id", cell->job->cell, "kernel", cell->job->kernel->id, "probe", cell->job->probe,
+		"hazards", strings(cell->hazards), "verdict", verdict_value_name(cv->v.value), "kind",
+		verdict_kind_name(cv->v.kind), "title", cv->v.title, "reason", cv->v.reason, "hazard",
+		cv->v.hazard, "confidence", number(cv->confidence), "p_missed",
+		number(cv->p_missed), "time_to_failure_s", number(cv->time_to_failure_s), "exposure",
+		sum_exposure(cell), "smp", (int)cell->job->smp, "accel", cell->job->accel, "amplify",
+		o->amplify ?: delay_level_name(cell->job->amplify), "cpu_model", o->cpu_model, "seed",
+		seed, "rung", o->rung, "nmi_source", o->nmi_source, "findings",
+		o->findings ? json_incref(o->findings) : json_array(), "limits",
+		o->limits ? json_incref(o->limits) : json_array(), "foretold", cell->foretold,
+		"calibration", cell->calibration, "jobs", jobs);
+}
+
+static json_t *kernel_json(const struct kernel *k)
+{
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:s?}", "id", k->id, "release",
+			 k->release, "version", k->version, "vendor", k->vendor, "package",
+			 k->package, "package_version", k->package_version, "sha256", k->sha256,
+			 "source", k->source, "note", k->note);
+}
+
+static json_t *kernels_json(const struct run *r)
+{
+	json_t *kernels = json_array();
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < r->cells->len; i++) {
+		const struct kernel *k = ((struct cell *)r->cells->pdata[i])->job->kernel;
+
+		if (g_hash_table_add(seen, k->id))
+			json_array_append_new(kernels, kernel_json(k));
+	}
+	return kernels;
+}
+
+static json_t *engine_json(const struct run *r)
+{
+	const struct job *job;
+
+	if (!r->cells->len)
+		return json_null();
+	job = ((struct cell *)r->cells->pdata[0])->job;
+	return json_pack("{s:s, s:s, s:s?}", "version", job->engine->version, "sha256",
+			 job->engine->sha256, "trouble", job->engine_trouble);
+}
+
+json_t *result_json(const struct run *r)
+{
+	json_t *cells = json_array(), *missing = json_array();
+
+	for (guint i = 0; i < r->cells->len; i++) {
+		struct cell *cell = r->cells->pdata[i];
+
+		if (cell->done)
+			json_array_append_new(cells, cell_json(r, cell));
+	}
+	for (guint i = 0; i < r->unavailable->len; i++) {
+		struct unavailable *u = r->unavailable->pdata[i];
+
+		json_array_append_new(missing, json_pack("{s:s, s:s}", "kernel", u->kernel, "reason",
+							 u->reason));
+	}
+	return json_pack("{s:i, s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "schema", RESULT_SCHEMA,
+			 "generator", "klab " KLAB_VERSION, "started", r->started, "asked_confidence",
+			 r->confidence, "engine", engine_json(r), "kernels", kernels_json(r), "cells",
+			 cells, "unavailable", missing);
+}
+
+void result_count(const struct run *r, unsigned ret_counts[VERDICT__COUNT])
+{
+	memset(ret_counts, 0, VERDICT__COUNT * sizeof(*ret_counts));
+	for (guint i = 0; i < r->cells->len; i++) {
+		struct cell *cell = r->cells->pdata[i];
+
+		if (cell->done)
+			ret_counts[cell->verdict.v.value]++;
+	}
+}
+
+bool result_save(const struct run *r, GError **error)
+{
+	g_autofree char *path = g_build_filename(r->dir, "result.json", NULL);
+	json_t *json = result_json(r);
+	char *text = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+	g_autofree char *line = g_strconcat(text, "\n", NULL);
+	bool ok = fs_write(path, line, strlen(line), error);
+
+	free(text);
+	json_decref(json);
+	return ok;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Terminal rendering of cells and runs. */
+#include "report/terminal.h"
+
+#include "report/result.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Never colour alone: every verdict has a sign of its own. */
+static const struct {
+	const char *sign, *color;
+} looks[VERDICT__COUNT] = {
+	[VERDICT_AFFECTED] = { "✗", "\033[1;31m" },
+	[VERDICT_CLEAN] = { "✓", "\033[32m" },
+	[VERDICT_INCONCLUSIVE] = { "~", "\033[33m" },
+	[VERDICT_UNSUPPORTED] = { "·", "\033[2m" },
+	[VERDICT_INFRA] = { "!", "\033[35m" },
+};
+
+static char *exposure_text(const struct cell *cell)
+{
+	char **names = cell->job->counters;
+
+	if (!names || !names[0])
+		return g_strdup("");
+	return g_strdup_printf("%.0f %s", cell->verdict.v.exposure, names[0]);
+}
+
+/* The one thing that explains the verdict. */
+static char *why(const struct cell *cell)
+{
+	const struct cell_verdict *cv = &cell->verdict;
+	g_autofree char *exposure = exposure_text(cell);
+
+	if (cv->v.value == VERDICT_CLEAN && isfinite(cv->p_missed))
+		return g_strdup_printf("P(missed) <= %.2g after %s", cv->p_missed, exposure);
+	if (cv->v.value == VERDICT_CLEAN)
+		return g_strdup_printf("%s, uncalibrated", exposure);
+	if (cv->v.value == VERDICT_AFFECTED && isfinite(cv->time_to_failure_s))
+		return g_strdup_printf("%s after %.2f s", cv->v.title, cv->time_to_failure_s);
+	return g_strdup(cv->v.value == VERDICT_AFFECTED ? cv->v.title : cv->v.reason);
+}
+
+char *terminal_cell_line(const struct cell *cell, bool color)
+{
+	enum verdict_value value = cell->verdict.v.value;
+	g_autofree char *because = why(cell);
+
+	return g_strdup_printf("%s%s %-20s %-16s %-12s%s %s", color ? looks[value].color : "",
+			       looks[value].sign, cell->job->kernel->id, cell->job->probe,
+			       verdict_value_name(value), color ? "\033[0m" : "", because);
+}
+
+static void add_indented(GString *out, const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (char **line = lines; *line; line++)
+		if (**line)
+			g_string_append_printf(out, "    %s\n", *line);
+}
+
+/* On failure: kind, title, evidence, where the logs are, the exact command that repeats it. */
+static void add_failure(GString *out, const struct cell *cell)
+{
+	const struct verdict *v = &cell->verdict.v;
+	struct outcome *o = NULL;
+
+	for (guint i = 0; i < cell->outcomes->len && !o; i++) {
+		struct outcome *candidate = cell->outcomes->pdata[i];
+
+		if (candidate->verdict.value == VERDICT_AFFECTED)
+			o = candidate;
+	}
+	g_string_append_printf(out, "\n%s, %s (%s)\n  %s\n  %s\n", cell->job->kernel->id,
+			       cell->job->kernel->release, cell->job->probe, v->title, v->reason);
+	g_string_append_printf(out, "  hazard: %s\n",
+			       v->hazard ? v->hazard : "none known matches: a new candidate");
+	if (v->excerpt)
+		add_indented(out, v->excerpt);
+	if (o)
+		g_string_append_printf(out, "  journal: %s\n  repeat:  klab exec-job %s/spec.json\n",
+				       o->dir, o->dir);
+}
+
+char *terminal_summary(const struct run *r, bool color)
+{
+	GString *out = g_string_new(NULL);
+	unsigned counts[VERDICT__COUNT];
+
+	for (guint i = 0; i < r->cells->len; i++) {
+		struct cell *cell = r->cells->pdata[i];
+
+		if (cell->done && cell->verdict.v.value == VERDICT_AFFECTED)
+			add_failure(out, cell);
+	}
+	for (guint i = 0; i < r->unavailable->len; i++) {
+		struct unavailable *u = r->unavailable->pdata[i];
+
+		g_string_append_printf(out, "unavailable: %s: %s\n", u->kernel, u->reason);
+	}
+	result_count(r, counts);
+	g_string_append(out, "\n");
+	for (int i = 0; i < VERDICT__COUNT; i++)
+		g_string_append_printf(out, "%s%u %s", i ? ", " : "", counts[i],
+				       verdict_value_name(i));
+	if (r->unavailable->len)
+		g_string_append_printf(out, "; %u kernels unavailable", r->unavailable->len);
+	g_string_append(out, "\n");
+	return g_string_free(out, FALSE);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a person sees of a run: a line a cell as it ends, then a summary. Text only; cmd/ prints. */
+#ifndef KLAB_REPORT_TERMINAL_H
+#define KLAB_REPORT_TERMINAL_H
+
+#include "run/run.h"
+
+/* One line, no newline: symbol, kernel, probe, verdict, why. `color`: ANSI colours (never alone). */
+char *terminal_cell_line(const struct cell *cell, bool color);
+/* Details of what failed, unavailable kernels, the totals. Ends with a newline. */
+char *terminal_summary(const struct run *r, bool color);
+
+#endif

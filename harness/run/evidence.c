@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Read a journal as evidence. Everything in it may have come from a hostile guest. */
+#include "run/evidence.h"
+
+#include "parse/console.h"
+#include "parse/wire.h"
+
+#include <string.h>
+
+/* What is taken from the events on one walk over them. */
+struct reading {
+	struct evidence ev;
+	json_t *hello, *begin, *result, *start, *hang;	/* borrowed */
+	double last_counter;
+	size_t status_at;
+	struct hang_cpu *cpus;
+};
+
+void outcome_free(struct outcome *o)
+{
+	if (!o)
+		return;
+	g_free(o->dir);
+	verdict_clear(&o->verdict);
+	g_free(o->rung);
+	g_free(o->nmi_source);
+	g_free(o->cpu_model);
+	g_free(o->accel);
+	g_free(o->amplify);
+	g_free(o->engine_version);
+	g_free(o->sites);
+	json_decref(o->exposure);
+	json_decref(o->limits);
+	json_decref(o->findings);
+	g_free(o->digest);
+	g_free(o);
+}
+
+static const char *get(const json_t *json, const char *key)
+{
+	return json_string_value(json_object_get(json, key));
+}
+
+/* The exposure counter of one status reading; the largest step between two is what may be missing
+ * behind the last one. */
+static void read_status(struct reading *r, const json_t *event, const struct journal_view *view)
+{
+	json_int_t n = json_integer_value(json_object_get(event, "n"));
+	struct wire_status page = { 0 };
+
+	if (n <= 0 || (size_t)n > sizeof(page) || r->status_at + n > view->len[STREAM_STATUS])
+		return;
+	memcpy(&page, view->data[STREAM_STATUS] + r->status_at, n);
+	r->status_at += n;
+	if (!json_is_true(json_object_get(event, "valid")))
+		return;
+	if (r->begin && page.counters[0] > r->last_counter) {
+		r->ev.exposure_slack = MAX(r->ev.exposure_slack,
+					   page.counters[0] - r->last_counter);
+		r->ev.exposure = r->last_counter = page.counters[0];
+	}
+}
+
+static void read_end(struct reading *r, const json_t *event, int64_t at_us)
+{
+	const char *name = get(event, "end");
+
+	if (!name || !job_end_parse(name, &r->ev.end))
+		r->ev.end = JOB_END_UNFINISHED;
+	r->ev.end_detail = get(event, "detail");
+	r->ev.wire_torn = json_integer_value(json_object_get(event, "wire_torn"));
+	r->ev.wire_lost = json_integer_value(json_object_get(event, "wire_lost"));
+	/* a failure is dated by its first sign, not by when the session stopped looking */
+	at_us = json_integer_value(json_object_get(event, "splat_us")) ?: at_us;
+	if (!r->ev.ended_us)
+		r->ev.ended_us = at_us;
+}
+
+static void read_event(struct reading *r, json_t *event, const struct journal_view *view)
+{
+	const char *name = get(event, "ev") ?: "";
+	int64_t at_us = json_integer_value(json_object_get(event, "t"));
+
+	if (strcmp(name, "chunk") == 0) {
+		if (g_strcmp0(get(event, "stream"), "status") == 0)
+			read_status(r, event, view);
+		else if (g_strcmp0(get(event, "stream"), "console") == 0)
+			r->ev.console_dropped =
+				json_integer_value(json_object_get(event, "dropped"));
+	} else if (strcmp(name, "start") == 0) {
+		r->start = event;
+	} else if (strcmp(name, "hello") == 0 && !r->hello) {
+		r->hello = event;
+	} else if (strcmp(name, "begin") == 0 && !r->begin) {
+		r->begin = event;
+		r->ev.began_us = at_us;
+	} else if (strcmp(name, "result") == 0 && !r->result) {
+		r->result = event;
+		r->ev.ended_us = at_us;
+	} else if (strcmp(name, "hang") == 0) {
+		r->hang = event;
+		/* the silence began before it was found out */
+		r->ev.ended_us = json_integer_value(json_object_get(event, "since_us"));
+	} else if (strcmp(name, "end") == 0) {
+		read_end(r, event, at_us);
+	}
+}
+
+static void read_result(struct reading *r)
+{
+	static const struct {
+		const char *word;
+		enum probe_result result;
+	} words[] = { { "pass", PROBE_PASS }, { "fail", PROBE_FAIL }, { "skip", PROBE_SKIP },
+		      { "error", PROBE_ERROR } };
+	const char *word = get(r->result, "result"), *key;
+	json_t *counter, *taint = json_object_get(r->result, "taint");
+	json_t *counters = json_object_get(r->begin, "counters");
+
+	for (size_t i = 0; word && i < G_N_ELEMENTS(words); i++)
+		if (strcmp(word, words[i].word) == 0)
+			r->ev.result = words[i].result;
+	r->ev.reason = get(r->result, "reason");
+	if (json_is_integer(taint))
+		r->ev.taint_after = json_integer_value(taint);
+	key = json_string_value(json_array_get(counters, 0));
+	counter = key ? json_object_get(json_object_get(r->result, "exposure"), key) : NULL;
+	if (counter) {
+		r->ev.exposure = json_number_value(counter);
+		r->ev.exposure_slack = 0;
+	}
+}
+
+static uint64_t pair(const json_t *json, const char *key, size_t i)
+{
+	return json_integer_value(json_array_get(json_object_get(json, key), i));
+}
+
+static void read_hang_cpu(const json_t *json, struct hang_cpu *cpu)
+{
+	json_t *halted = json_object_get(json, "halted"), *stack = json_object_get(json, "stack");
+
+	for (size_t i = 0; i < 2; i++) {
+		cpu->rip[i] = pair(json, "rip", i);
+		cpu->rflags[i] = pair(json, "rflags", i);
+		cpu->halted[i] = json_is_true(json_array_get(halted, i));
+	}
+	cpu->pauses = json_is_true(json_object_get(json, "pauses"));
+	cpu->beats = json_is_true(json_object_get(json, "beats"));
+	for (size_t i = 0; i < MIN(json_array_size(stack), G_N_ELEMENTS(cpu->stack) - 1); i++)
+		cpu->stack[i] = json_string_value(json_array_get(stack, i)) ?: "?";
+}
+
+static void read_hang(struct reading *r)
+{
+	json_t *cpus = json_object_get(r->hang, "cpus");
+
+	r->ev.ncpus = MIN(json_array_size(cpus), WIRE_CPUS_MAX);
+	if (!r->ev.ncpus)
+		return;
+	r->cpus = g_new0(struct hang_cpu, r->ev.ncpus);
+	for (unsigned i = 0; i < r->ev.ncpus; i++)
+		read_hang_cpu(json_array_get(cpus, i), &r->cpus[i]);
+	r->ev.hang = r->cpus;
+}
+
+static void read_all(struct reading *r, const struct journal_view *view)
+{
+	json_t *event;
+	size_t i;
+
+	r->ev.console = view->data[STREAM_CONSOLE];
+	r->ev.console_len = view->len[STREAM_CONSOLE];
+	r->ev.engine_trouble = get(view->spec, "engine_trouble");
+	r->ev.taint_before = r->ev.taint_after = UINT64_MAX;
+	json_array_foreach(view->events, i, event)
+		read_event(r, event, view);
+	if (json_is_integer(json_object_get(r->hello, "taint")))
+		r->ev.taint_before = json_integer_value(json_object_get(r->hello, "taint"));
+	r->ev.amplified = get(r->start, "plugin") != NULL;
+	read_result(r);
+	read_hang(r);
+}
+
+/* Splats that change no verdict but deserve a line: data races, warnings. */
+static json_t *list_findings(const struct journal_view *view)
+{
+	g_autoptr(console) c = console_scan(view->data[STREAM_CONSOLE], view->len[STREAM_CONSOLE]);
+	const struct console_report *report = console_report(c);
+	json_t *findings = json_array();
+
+	for (unsigned i = 0; i < report->n; i++) {
+		const struct console_event *ev = &report->events[i];
+
+		if (ev->class == CONSOLE_WARN || ev->class == CONSOLE_RACE ||
+		    ev->class == CONSOLE_UNDEFINED || ev->class == CONSOLE_LOCKDEP)
+			json_array_append_new(findings,
+					      json_pack("{s:s, s:s}", "class",
+							console_class_name(ev->class), "title",
+							ev->title));
+	}
+	return findings;
+}
+
+static struct outcome *describe(const char *dir, const struct journal_view *view,
+				const struct reading *r)
+{
+	struct outcome *o = g_new0(struct outcome, 1);
+	json_t *exposure = json_object_get(r->result, "exposure");
+	const char *name = json_string_value(
+		json_array_get(json_object_get(view->spec, "counters"), 0));
+
+	o->dir = g_strdup(dir);
+	o->began_us = r->ev.began_us;
+	o->ended_us = r->ev.ended_us;
+	o->rung = g_strdup(get(r->begin, "rung"));
+	o->nmi_source = g_strdup(get(r->begin, "nmi_source"));
+	o->cpu_model = g_strdup(get(view->spec, "cpu_model"));
+	o->accel = g_strdup(get(view->spec, "accel"));
+	o->amplify = g_strdup(r->ev.amplified ? get(view->spec, "amplify") : "off");
+	o->engine_version = g_strdup(get(json_object_get(view->spec, "engine"), "version"));
+	o->sites = g_strdup(get(r->start, "sites"));
+	o->limits = json_deep_copy(json_object_get(r->begin, "limits")) ?: json_array();
+	o->findings = list_findings(view);
+	o->digest = g_strdup(view->digest);
+	o->seed = g_ascii_strtoull(get(view->spec, "seed") ?: "0", NULL, 10);
+	o->end = r->ev.end;
+	o->exposure = json_is_object(exposure) ? json_deep_copy(exposure) : json_object();
+	if (name && !json_object_get(o->exposure, name))
+		json_object_set_new(o->exposure, name, json_integer(r->ev.exposure));
+	return o;
+}
+
+bool outcome_load(const char *dir, const struct judge_params *params, struct outcome **ret,
+		  GError **error)
+{
+	g_autoptr(journal_view) view = NULL;
+	struct reading r = { .ev = { .end = JOB_END_UNFINISHED } };
+	struct outcome *o;
+
+	if (!journal_load(dir, &view, error))
+		return false;
+	read_all(&r, view);
+	o = describe(dir, view, &r);
+	judge_job(&r.ev, params, &o->verdict);
+	g_free(r.cpus);
+	*ret = o;
+	return true;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a journal to the evidence that the judge wants, and to the verdict of one job. Pure functions
+ * of the journal: the same journal gives the same verdict. */
+#ifndef KLAB_RUN_EVIDENCE_H
+#define KLAB_RUN_EVIDENCE_H
+
+#include "judge/judge.h"
+#include "run/job.h"
+#include "store/journal.h"
+
+/* A judged job and what reports show of it. */
+struct outcome {
+	char *dir;			/* the job's folder */
+	struct verdict verdict;
+	int64_t began_us;		/* of the probe's run; 0: it never began */
+	int64_t ended_us;
+	char *rung, *nmi_source;	/* or NULL */
+	char *cpu_model, *accel, *amplify, *engine_version;
+	char *sites;			/* symbols that were delayed, or NULL */
+	json_t *exposure;		/* object: counter name -> number */
+	json_t *limits;			/* array of strings: what the probe could not do */
+	json_t *findings;		/* array of objects: {"class","title"} */
+	char *digest;			/* of the journal */
+	uint64_t seed;
+	enum job_end end;
+};
+typedef struct outcome outcome;
+void outcome_free(struct outcome *o);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(outcome, outcome_free)
+
+/* Judge the job whose journal lies in `dir`. An unreadable journal is a GError; an unfinished one is
+ * the verdict infra. */
+bool outcome_load(const char *dir, const struct judge_params *params, struct outcome **ret,
+		  GError **error);
+
+#endif

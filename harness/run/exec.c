@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From a job spec to a finished journal. */
+#include "run/exec.h"
+
+#include "amplify/delay.h"
+#include "base/embed.h"
+#include "base/fs.h"
+#include "guest/initramfs.h"
+#include "store/journal.h"
+
+#include <string.h>
+
+#define SYMBOLS_FILE_MAX (48u << 20)
+#define LOCK_LIMIT_S 300	/* another job of this kernel is at its symbol boot */
+
+struct execution {
+	const struct job *job;
+	const char *dir;
+	const struct progress *progress;
+	const volatile sig_atomic_t *interrupted;
+	char *initrd;
+	struct symbols *symbols;
+	struct delay_plan delays;
+	char *plugin;
+};
+
+static void execution_clear(struct execution *x)
+{
+	g_free(x->initrd);
+	symbols_free(x->symbols);
+	delay_plan_clear(&x->delays);
+	g_free(x->plugin);
+}
+
+static bool check_inputs(struct execution *x, GError **error)
+{
+	g_autofree char *image = fs_sha256(x->job->kernel->image, error);
+	g_autofree char *agent = NULL;
+
+	if (!image)
+		return lab_prefix(error, "kernel image");
+	if (strcmp(image, x->job->kernel->sha256) != 0)
+		return lab_fail(error, LAB_ERROR_INPUT, "kernel image '%s' has sha256 %s, the job wants %s",
+				x->job->kernel->image, image, x->job->kernel->sha256);
+	if (!initramfs_get(embed_init, EMBED_LEN(init), &x->initrd, &agent, error))
+		return false;
+	if (strcmp(agent, x->job->agent_sha256) != 0)
+		return lab_fail(error, LAB_ERROR_INPUT,
+				"the job was planned by another build of klab\n"
+				"hint: plan it again with this one");
+	return true;
+}
+
+static struct session_params session_of(struct execution *x, enum session_purpose purpose)
+{
+	return (struct session_params){
+		.purpose = purpose,
+		.job = x->job,
+		.backend = &guest_backend_qemu,
+		.dir = x->dir,
+		.initrd = x->initrd,
+		.interrupted = x->interrupted,
+	};
+}
+
+static bool boot_for_symbols(struct execution *x, char **ret_text, enum job_end *ret_end,
+			     GError **error)
+{
+	struct session_params params = session_of(x, SESSION_SYMBOLS);
+	struct job small = *x->job;	/* shallow: one vCPU sends as fast as many, and boots faster */
+
+	small.smp = 1;
+	params.job = &small;
+	progress_say(x->progress, "%s: first boot, reading its symbols", x->job->kernel->id);
+	return session_run(&params, ret_end, ret_text, error);
+}
+
+/* *ret_end is JOB_END_DONE when there is nothing against going on (with or without symbols). */
+static bool get_symbols(struct execution *x, enum job_end *ret_end, GError **error)
+{
+	g_autofree char *dir = fs_cache_dir("symbols", error);
+	g_autofree char *path = NULL, *lock = NULL, *text = NULL;
+	size_t len = 0;
+	auto_fd held = -1;
+
+	if (!dir)
+		return false;
+	path = g_strdup_printf("%s/%s.txt", dir, x->job->kernel->sha256);
+	lock = g_strdup_printf("%s/%s.lock", dir, x->job->kernel->sha256);
+	held = fs_lock(lock, LOCK_LIMIT_S, error);
+	if (held < 0)
+		return false;
+	*ret_end = JOB_END_DONE;
+	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+		if (!boot_for_symbols(x, &text, ret_end, error))
+			return false;
+		len = text ? strlen(text) : 0;
+		if (text && !fs_write(path, text, len, error))
+			return false;
+	} else if (!fs_read(path, SYMBOLS_FILE_MAX, &text, &len, error)) {
+		return false;
+	}
+	x->symbols = len ? symbols_parse(text, len) : NULL;
+	return true;
+}
+
+static bool plan_delays(struct execution *x, GError **error)
+{
+	const struct job *job = x->job;
+	g_autofree char *so = NULL;
+
+	delay_plan_make(job->amplify, (const char *const *)job->amplify_globs, x->symbols,
+			&x->delays);
+	/* the plugin instruments translated code: only TCG translates */
+	if (!x->delays.n_sites || strcmp(job->accel, "tcg") != 0)
+		return true;
+	so = delay_plugin_path(error);
+	if (!so)
+		return false;
+	x->plugin = delay_plan_args(&x->delays, so, job->seed);
+	return true;
+}
+
+static bool execute(struct execution *x, enum job_end *ret_end, GError **error)
+{
+	struct session_params params;
+
+	if (!check_inputs(x, error) || !get_symbols(x, ret_end, error))
+		return false;
+	if (*ret_end != JOB_END_DONE)
+		return true;	/* the boot for symbols failed: its journal tells why */
+	if (!plan_delays(x, error))
+		return false;
+	params = session_of(x, SESSION_PROBE);
+	params.plugin = x->plugin;
+	params.sites = x->plugin ? x->delays.names : NULL;
+	params.symbols = x->symbols;
+	progress_say(x->progress, "%s: %s on %u vCPUs", x->job->kernel->id, x->job->probe,
+		     x->job->smp);
+	return session_run(&params, ret_end, NULL, error);
+}
+
+/* A failure before the guest started is told by the journal too. */
+static bool write_failure(const char *dir, const GError *why, GError **error)
+{
+	g_autoptr(journal) j = NULL;
+
+	return journal_create(dir, &j, error) &&
+	       journal_event(j, 0, "end",
+			     json_pack("{s:s, s:s}", "end", job_end_name(JOB_END_LAB), "detail",
+				       why->message), true, error);
+}
+
+bool job_execute(const struct job *job, const char *dir, const struct progress *progress,
+		 const volatile sig_atomic_t *interrupted, GError **error)
+{
+	struct execution x = { .job = job, .dir = dir, .progress = progress,
+			       .interrupted = interrupted };
+	g_autoptr(GError) why = NULL;
+	enum job_end end;
+	bool ok = execute(&x, &end, &why);
+
+	execution_clear(&x);
+	return ok || write_failure(dir, why, error);
+}

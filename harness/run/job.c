@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Job specs to JSON and back. */
+#include "run/job.h"
+
+#include "base/fs.h"
+
+#include <string.h>
+
+void job_free(struct job *j)
+{
+	if (!j)
+		return;
+	g_free(j->cell);
+	kernel_free(j->kernel);
+	g_free(j->probe);
+	g_strfreev(j->amplify_globs);
+	g_strfreev(j->counters);
+	g_free(j->accel);
+	g_free(j->cpu_model);
+	engine_free(j->engine);
+	g_free(j->engine_trouble);
+	g_free(j->agent_sha256);
+	g_free(j);
+}
+
+static json_t *list_to_json(char **list)
+{
+	json_t *array = json_array();
+
+	for (; list && *list; list++)
+		json_array_append_new(array, json_string(*list));
+	return array;
+}
+
+static char **list_from_json(const json_t *array)
+{
+	size_t n = json_array_size(array);
+	char **list = g_new0(char *, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = g_strdup(json_string_value(json_array_get(array, i)) ?: "");
+	return list;
+}
+
+static json_t *kernel_to_json(const struct kernel *k)
+{
+	return json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?}", "id", k->id,
+			 "source", k->source, "image", k->image, "sha256", k->sha256, "release",
+			 k->release, "version", k->version, "vendor", k->vendor, "package",
+			 k->package, "package_version", k->package_version,
+			 "note", k->note);
+}
+
+static char *get_string(const json_t *json, const char *key)
+{
+	return g_strdup(json_string_value(json_object_get(json, key)));
+}
+
+static struct kernel *kernel_from_json(const json_t *json)
+{
+	struct kernel *k = g_new0(struct kernel, 1);
+
+	k->id = get_string(json, "id");
+	k->source = get_string(json, "source");
+	k->image = get_string(json, "image");
+	k->sha256 = get_string(json, "sha256");
+	k->release = get_string(json, "release");
+	k->version = get_string(json, "version");
+	k->vendor = get_string(json, "vendor");
+	k->package = get_string(json, "package");
+	k->package_version = get_string(json, "package_version");
+	k->note = get_string(json, "note");
+	return k;
+}
+
+static json_t *engine_to_json(const struct engine *e)
+{
+	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o}", "binary", e->binary, "version",
+			 e->version, "sha256", e->sha256, "major", (int)e->major, "minor",
+			 (int)e->minor, "micro", (int)e->micro, "args", list_to_json(e->args), "env",
+			 list_to_json(e->env));
+}
+
+static struct engine *engine_from_json(const json_t *json)
+{
+	struct engine *e = g_new0(struct engine, 1);
+
+	e->binary = get_string(json, "binary");
+	e->version = get_string(json, "version");
+	e->sha256 = get_string(json, "sha256");
+	e->major = json_integer_value(json_object_get(json, "major"));
+	e->minor = json_integer_value(json_object_get(json, "minor"));
+	e->micro = json_integer_value(json_object_get(json, "micro"));
+	e->args = list_from_json(json_object_get(json, "args"));
+	e->env = list_from_json(json_object_get(json, "env"));
+	return e;
+}
+
+json_t *job_to_json(const struct job *j)
+{
+	g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, j->seed);
+
+	/* the seed is a string: JSON readers elsewhere keep 53 bits of a number */
+	return json_pack("{s:i, s:s, s:i, s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, "
+			 "s:o, s:s?, s:s}",
+			 "schema", JOB_SCHEMA, "cell", j->cell, "attempt", (int)j->attempt, "kernel",
+			 kernel_to_json(j->kernel), "probe", j->probe, "amplify_globs",
+			 list_to_json(j->amplify_globs), "counters", list_to_json(j->counters),
+			 "nmi_hz", (int)j->nmi_hz, "smp", (int)j->smp, "mem_mib", (int)j->mem_mib,
+			 "duration_ms", (int)j->duration_ms, "boot_limit_ms", (int)j->boot_limit_ms, "seed", seed, "amplify",
+			 delay_level_name(j->amplify), "accel", j->accel, "cpu_model", j->cpu_model,
+			 "engine", engine_to_json(j->engine), "engine_trouble", j->engine_trouble,
+			 "agent_sha256", j->agent_sha256);
+}
+
+static bool get_ranged(const json_t *json, const char *key, unsigned lo, unsigned hi, unsigned *ret)
+{
+	json_int_t n = json_integer_value(json_object_get(json, key));
+
+	if (!json_is_integer(json_object_get(json, key)) || n < lo || n > hi)
+		return false;
+	*ret = n;
+	return true;
+}
+
+static bool get_numbers(const json_t *json, struct job *j)
+{
+	g_autofree char *seed = get_string(json, "seed");
+	unsigned schema;
+
+	j->seed = seed ? g_ascii_strtoull(seed, NULL, 10) : 0;
+	return get_ranged(json, "schema", JOB_SCHEMA, JOB_SCHEMA, &schema) &&
+	       get_ranged(json, "attempt", 0, 1000000, &j->attempt) &&
+	       get_ranged(json, "nmi_hz", 0, 100000, &j->nmi_hz) &&
+	       get_ranged(json, "smp", 1, 128, &j->smp) &&
+	       get_ranged(json, "mem_mib", 64, 1 << 20, &j->mem_mib) &&
+	       get_ranged(json, "boot_limit_ms", 100, 3600000, &j->boot_limit_ms) &&
+	       get_ranged(json, "duration_ms", 1, 1000000000, &j->duration_ms);
+}
+
+bool job_from_json(const json_t *json, struct job **ret, GError **error)
+{
+	g_autoptr(job) j = g_new0(struct job, 1);
+	g_autofree char *amplify = get_string(json, "amplify");
+
+	j->cell = get_string(json, "cell");
+	j->probe = get_string(json, "probe");
+	j->kernel = kernel_from_json(json_object_get(json, "kernel"));
+	j->engine = engine_from_json(json_object_get(json, "engine"));
+	j->amplify_globs = list_from_json(json_object_get(json, "amplify_globs"));
+	j->counters = list_from_json(json_object_get(json, "counters"));
+	j->accel = get_string(json, "accel");
+	j->cpu_model = get_string(json, "cpu_model");
+	j->engine_trouble = get_string(json, "engine_trouble");
+	j->agent_sha256 = get_string(json, "agent_sha256");
+	if (!get_numbers(json, j) || !amplify || !delay_level_parse(amplify, &j->amplify) ||
+	    !j->cell || !j->probe || !j->accel || !j->cpu_model || !j->agent_sha256 ||
+	    !j->kernel->id || !j->kernel->image || !j->kernel->sha256 || !j->kernel->release ||
+	    !j->kernel->version || !j->engine->binary || !j->engine->version || !j->engine->sha256)
+		return lab_fail(error, LAB_ERROR_INPUT, "not a job spec of schema %d", JOB_SCHEMA);
+	*ret = g_steal_pointer(&j);
+	return true;
+}
+
+bool job_load(const char *path, struct job **ret, GError **error)
+{
+	g_autofree char *text = NULL;
+	json_t *json;
+	size_t len;
+	bool ok;
+
+	if (!fs_read(path, 1 << 20, &text, &len, error))
+		return false;
+	json = json_loadb(text, len, 0, NULL);
+	ok = job_from_json(json, ret, error) || lab_prefix(error, "'%s'", path);
+	json_decref(json);
+	return ok;
+}
+
+bool job_save(const struct job *j, const char *dir, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, "spec.json", NULL);
+	json_t *json = job_to_json(j);
+	char *text = json_dumps(json, JSON_INDENT(1));
+	bool ok = text && fs_write(path, text, strlen(text), error);
+
+	json_decref(json);
+	free(text);
+	return ok;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A job: one execution of a cell, hermetic. Its JSON (spec.json in the job's folder) names every
+ * input by sha256, so that any machine with the same cache can execute it.
+ */
+#ifndef KLAB_RUN_JOB_H
+#define KLAB_RUN_JOB_H
+
+#include "amplify/delay.h"
+#include "base/lab.h"
+#include "conf/probes.h"
+#include "guest/engine.h"
+#include "kernel/kernel.h"
+
+#include <jansson.h>
+
+#define JOB_SCHEMA 1
+
+struct job {
+	char *cell;		/* "debian-bookworm.text-poke.smp4.auto" : a folder name */
+	unsigned attempt;	/* 0.. within the cell */
+	struct kernel *kernel;
+	char *probe;
+	char **amplify_globs, **counters;	/* of the probe's record */
+	unsigned nmi_hz;	/* 0: the probe needs none */
+	unsigned smp, mem_mib;
+	unsigned duration_ms;	/* upper limit of the probe's run */
+	unsigned boot_limit_ms;	/* from the engine's start to the guest's hello */
+	uint64_t seed;
+	enum delay_level amplify;
+	char *accel, *cpu_model;
+	struct engine *engine;
+	char *engine_trouble;	/* why this engine cannot be trusted, or NULL */
+	char *agent_sha256;
+};
+typedef struct job job;
+void job_free(struct job *j);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(job, job_free)
+
+json_t *job_to_json(const struct job *j);
+/* LAB_ERROR_INPUT for anything that is not a whole spec of this schema. */
+bool job_from_json(const json_t *json, struct job **ret, GError **error);
+/* Read DIR/spec.json; write it (durably). */
+bool job_load(const char *path, struct job **ret, GError **error);
+bool job_save(const struct job *j, const char *dir, GError **error);
+
+#endif

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The scheduler: one GLib main loop owns all state; children are spawned from the main thread only
+ * (PR_SET_PDEATHSIG is per thread). */
+#include "run/sched.h"
+
+#include "base/fs.h"
+#include "base/proc.h"
+#include "store/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define ATTEMPTS_MAX 4
+#define STOP_LIMIT_S 10
+
+struct sched;
+
+struct slot {
+	struct sched *s;
+	struct cell *cell;
+	pid_t pid;
+	guint limit;		/* timer */
+};
+
+struct sched {
+	struct run *r;
+	const struct sched_params *p;
+	GMainLoop *loop;
+	guint next;		/* first cell that was not looked at */
+	unsigned running;
+	GPtrArray *slots;	/* of struct slot * that run */
+	enum sched_end end;
+	bool stopping;
+	guint kill_timer;
+	GError *failure;
+};
+
+static void fill(struct sched *s);
+
+static void stop_all(struct sched *s, enum sched_end end, int sig)
+{
+	s->stopping = true;
+	s->end = end;
+	for (guint i = 0; i < s->slots->len; i++)
+		kill(((struct slot *)s->slots->pdata[i])->pid, sig);
+}
+
+static gboolean kill_all(gpointer data)
+{
+	struct sched *s = data;
+
+	s->kill_timer = 0;
+	stop_all(s, s->end, SIGKILL);
+	return G_SOURCE_REMOVE;
+}
+
+static void begin_stop(struct sched *s, enum sched_end end)
+{
+	if (s->stopping)
+		return;
+	stop_all(s, end, SIGTERM);
+	s->kill_timer = g_timeout_add_seconds(STOP_LIMIT_S, kill_all, s);
+	if (!s->running)
+		g_main_loop_quit(s->loop);
+}
+
+static gboolean on_signal(gpointer data)
+{
+	begin_stop(data, SCHED_INTERRUPTED);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_limit(gpointer data)
+{
+	begin_stop(data, SCHED_TIMEOUT);
+	return G_SOURCE_REMOVE;
+}
+
+/* A failure of ours that concerns the whole run (a folder that cannot be written). */
+static void give_up(struct sched *s, GError *why)
+{
+	if (s->failure)
+		g_error_free(why);
+	else
+		s->failure = why;
+	begin_stop(s, SCHED_INTERRUPTED);
+}
+
+static gboolean kill_slot(gpointer data)
+{
+	struct slot *slot = data;
+
+	slot->limit = 0;
+	kill(slot->pid, SIGKILL);	/* its journal stays unfinished: infra */
+	return G_SOURCE_REMOVE;
+}
+
+/* --- one job ---------------------------------------------------------------------------------- */
+
+static void run_child(pid_t parent, const char *self, const char *spec, int log)
+{
+	sigset_t none;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	/* a terminal's Ctrl-C reaches us alone: the scheduler decides what a child is told */
+	setpgid(0, 0);
+	if (!proc_die_with_parent(parent, SIGKILL))
+		_exit(127);
+	dup2(null, 0);
+	dup2(log, 1);
+	dup2(log, 2);
+	execl(self, self, "exec-job", spec, (char *)NULL);
+	_exit(127);
+}
+
+static pid_t spawn(struct sched *s, const char *dir, GError **error)
+{
+	g_autofree char *spec = g_build_filename(dir, "spec.json", NULL);
+	g_autofree char *log_path = g_build_filename(dir, "exec.log", NULL);
+	auto_fd log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	pid_t parent = getpid(), pid;
+
+	if (log < 0) {
+		lab_fail_errno(error, "'%s'", log_path);
+		return -1;
+	}
+	pid = fork();
+	if (pid == 0)
+		run_child(parent, s->p->self, spec, log);
+	if (pid < 0)
+		lab_fail_errno(error, "fork");
+	return pid;
+}
+
+/* Two boots, the symbols, the probe and its graces: what a job may take before it counts as stuck. */
+static unsigned job_limit_s(const struct job *job)
+{
+	return 2 * job->boot_limit_ms / 1000 + job->duration_ms / 1000 + 600;
+}
+
+static void on_child(GPid pid, gint status, gpointer data);
+
+static bool start_job(struct sched *s, struct cell *cell, enum cell_needs needs, GError **error)
+{
+	g_autoptr(job) job = cell_next_job(cell, needs);
+	g_autofree char *dir = run_job_dir(s->r, cell, job->attempt);
+	struct slot *slot;
+	pid_t pid;
+
+	if (!fs_mkdir(dir, error) || !job_save(job, dir, error))
+		return false;
+	pid = spawn(s, dir, error);
+	if (pid < 0)
+		return false;
+	slot = g_new0(struct slot, 1);
+	slot->s = s;
+	slot->cell = cell;
+	slot->pid = pid;
+	slot->limit = g_timeout_add_seconds(job_limit_s(job), kill_slot, slot);
+	g_ptr_array_add(s->slots, slot);
+	s->running++;
+	g_child_watch_add(pid, on_child, slot);
+	if (s->p->on_start)
+		s->p->on_start(cell, job, s->p->user);
+	return true;
+}
+
+/* A job that left no finished journal is infra; told once, with what its log says. */
+static bool close_unfinished(struct sched *s, struct cell *cell, unsigned attempt, int status,
+			     GError **error)
+{
+	g_autofree char *dir = run_job_dir(s->r, cell, attempt);
+	g_autofree char *detail = NULL;
+	g_autoptr(journal) j = NULL;
+
+	if (journal_is_finished(dir))
+		return true;
+	detail = WIFSIGNALED(status) ?
+			 g_strdup_printf("the job's process was killed by signal %d",
+					 WTERMSIG(status)) :
+			 g_strdup_printf("the job's process ended with code %d before its journal",
+					 WEXITSTATUS(status));
+	return journal_create(dir, &j, error) &&
+	       journal_event(j, 0, "end", json_pack("{s:s, s:s}", "end",
+						    job_end_name(JOB_END_LAB), "detail", detail),
+			     true, error);
+}
+
+static bool refresh(struct sched *s, struct cell *cell, enum cell_needs *needs, GError **error)
+{
+	return cell_refresh(s->r, cell, s->p->judge_params(cell, s->p->user), needs, error);
+}
+
+/* Go on with a cell: its next job, or done. */
+static bool advance(struct sched *s, struct cell *cell, GError **error)
+{
+	enum cell_needs needs;
+
+	if (!refresh(s, cell, &needs, error))
+		return false;
+	if (needs != CELL_DONE && cell->outcomes->len < ATTEMPTS_MAX)
+		return s->stopping || start_job(s, cell, needs, error);
+	cell->done = true;
+	if (s->p->on_done)
+		s->p->on_done(cell, s->p->user);
+	return true;
+}
+
+static void on_child(GPid pid, gint status, gpointer data)
+{
+	struct slot *slot = data;
+	struct sched *s = slot->s;
+	struct cell *cell = slot->cell;
+	g_autoptr(GError) error = NULL;
+	unsigned attempt = cell->outcomes->len;
+
+	if (slot->limit)
+		g_source_remove(slot->limit);
+	g_ptr_array_remove_fast(s->slots, slot);
+	g_free(slot);
+	s->running--;
+	/* when we are stopping an open journal stays open, for --resume */
+	if (!s->stopping && (!close_unfinished(s, cell, attempt, status, &error) ||
+			     !advance(s, cell, &error)))
+		give_up(s, g_steal_pointer(&error));
+	fill(s);
+}
+
+static void fill(struct sched *s)
+{
+	while (!s->stopping && s->running < s->p->jobs && s->next < s->r->cells->len) {
+		GError *error = NULL;
+
+		if (!advance(s, s->r->cells->pdata[s->next++], &error))
+			give_up(s, error);
+	}
+	if (!s->running)
+		g_main_loop_quit(s->loop);
+}
+
+static gboolean first_fill(gpointer data)
+{
+	fill(data);
+	return G_SOURCE_REMOVE;
+}
+
+bool sched_run(struct run *r, const struct sched_params *params, enum sched_end *ret_end,
+	       GError **error)
+{
+	struct sched s = { .r = r, .p = params, .end = SCHED_DONE };
+	guint sigint = g_unix_signal_add(SIGINT, on_signal, &s);
+	guint sigterm = g_unix_signal_add(SIGTERM, on_signal, &s);
+	guint limit = params->limit_s ? g_timeout_add_seconds(params->limit_s, on_limit, &s) : 0;
+
+	s.loop = g_main_loop_new(NULL, FALSE);
+	s.slots = g_ptr_array_new();
+	g_idle_add(first_fill, &s);
+	g_main_loop_run(s.loop);
+	g_source_remove(sigint);
+	g_source_remove(sigterm);
+	if (limit && s.end != SCHED_TIMEOUT)
+		g_source_remove(limit);
+	if (s.kill_timer)
+		g_source_remove(s.kill_timer);
+	g_ptr_array_free(s.slots, TRUE);
+	g_main_loop_unref(s.loop);
+	if (s.failure) {
+		g_propagate_error(error, s.failure);
+		return false;
+	}
+	*ret_end = s.end;
+	return true;
+}

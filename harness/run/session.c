@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Drive one guest and write down what is seen. See session.h. */
+#include "run/session.h"
+
+#include "parse/console.h"
+#include "parse/wire.h"
+#include "run/watch.h"
+#include "store/journal.h"
+
+#include <string.h>
+#include <zlib.h>
+
+#define SETUP_LIMIT_US (60 * G_USEC_PER_SEC)	/* start to begin */
+#define GRACE_US (45 * G_USEC_PER_SEC)		/* end of the duration to the end record */
+#define BYE_LIMIT_US (15 * G_USEC_PER_SEC)	/* end to bye */
+#define SYMBOLS_LIMIT_US (180 * G_USEC_PER_SEC)
+#define GONE_LIMIT_US (2 * G_USEC_PER_SEC)	/* bye to the engine's exit and its last words */
+#define LINGER_US (3 * G_USEC_PER_SEC)		/* after a fatal splat: let it finish its report */
+#define NMI_CPUS_HZ 320	/* NMIs a second times vCPUs that take them */
+#define NMI_HOLD_US (400 * 1000)	/* a beat this late holds injection back */
+#define NMI_LATE_US (200 * 1000)		/* do not make up for more than this */
+
+enum state { STATE_BOOT, STATE_SYMBOLS, STATE_SETUP, STATE_RUN, STATE_LEAVE, STATE_GONE, STATE_OVER };
+
+static const struct {
+	const char *what;
+	enum job_end end;	/* when the state's limit passes */
+} states[] = {
+	[STATE_BOOT] = { "boot to its hello", JOB_END_NO_HELLO },
+	[STATE_SYMBOLS] = { "send its symbols", JOB_END_TIMEOUT },
+	[STATE_SETUP] = { "set the probe up", JOB_END_TIMEOUT },
+	[STATE_RUN] = { "end the probe", JOB_END_TIMEOUT },
+	[STATE_LEAVE] = { "say bye", JOB_END_TIMEOUT },
+	[STATE_GONE] = { "power off", JOB_END_DONE },	/* it said bye: that is enough */
+};
+
+struct session {
+	const struct session_params *p;
+	struct guest *guest;
+	struct journal *journal;
+	struct wire_parser wire;
+	struct console *console;
+	struct watch watch;
+	enum state state;
+	int64_t t0_us, deadline_us;	/* of the present state */
+	int64_t splat_us;		/* a fatal splat was seen then; 0: none */
+	int64_t next_nmi_us;
+	bool host_nmi;
+	GRand *rand;
+	uint64_t seq;
+	GString *deflated;		/* the symbol stream so far */
+	char *symbols;
+	bool ended;
+	enum job_end end;
+	char *detail;
+	GError *failure;		/* the first error of a step that has no way to return it */
+};
+
+static int64_t now_us(struct session *s)
+{
+	return s->guest ? guest_now_us(s->guest) : s->t0_us;
+}
+
+static void finish(struct session *s, enum job_end end, const char *detail)
+{
+	if (s->ended)
+		return;
+	s->ended = true;
+	s->state = STATE_OVER;
+	s->end = end;
+	s->detail = g_strdup(detail);
+}
+
+/* An error of ours ends the session, unless the engine's own end explains it in a moment. */
+static void fail(struct session *s, enum job_end end, GError **error)
+{
+	finish(s, end, (*error)->message);
+	g_clear_error(error);
+}
+
+static void enter(struct session *s, enum state state, int64_t limit_us)
+{
+	s->state = state;
+	s->deadline_us = now_us(s) + limit_us;
+}
+
+static void note(struct session *s, const char *ev, json_t *fields, bool sync)
+{
+	if (!journal_event(s->journal, now_us(s) - s->t0_us, ev, fields, sync,
+			   s->failure ? NULL : &s->failure))
+		finish(s, JOB_END_LAB, "the journal cannot be written");
+}
+
+static void say(struct session *s, const char *type, json_t *args)
+{
+	g_autoptr(GError) error = NULL;
+	char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
+	char line[WIRE_LINE_MAX];
+	size_t len = wire_format(line, sizeof(line), ++s->seq, type, text ? text : "");
+
+	free(text);
+	json_decref(args);
+	if (!guest_send(s->guest, line, len, &error))
+		fail(s, JOB_END_LAB, &error);
+}
+
+/* --- records from the guest ------------------------------------------------------------------- */
+
+static uint64_t status_phys_of(json_t *json)
+{
+	const char *text = json_string_value(json_object_get(json, "status_phys"));
+
+	return text ? g_ascii_strtoull(text, NULL, 16) : 0;
+}
+
+static void start_probe(struct session *s)
+{
+	const struct job *job = s->p->job;
+
+	enter(s, STATE_SETUP, SETUP_LIMIT_US);
+	say(s, "start", json_pack("{s:s, s:i, s:I}", "probe", job->probe, "duration_ms",
+				  (int)job->duration_ms, "seed",
+				  (json_int_t)(job->seed & G_MAXINT64)));
+}
+
+static void on_hello(struct session *s, json_t *json)
+{
+	g_autoptr(GError) error = NULL;
+
+	note(s, "hello", json_deep_copy(json), true);
+	if (s->state != STATE_BOOT)
+		return;
+	if (json_integer_value(json_object_get(json, "wire")) != WIRE_VERSION) {
+		finish(s, JOB_END_LAB, "the guest agent speaks another version of the wire");
+		return;
+	}
+	if (!watch_found(&s->watch, status_phys_of(json), s->p->job->mem_mib, &error)) {
+		fail(s, JOB_END_LAB, &error);
+		return;
+	}
+	if (s->p->purpose == SESSION_SYMBOLS) {
+		enter(s, STATE_SYMBOLS, SYMBOLS_LIMIT_US);
+		say(s, "symbols", NULL);
+	} else {
+		start_probe(s);
+	}
+}
+
+static void on_begin(struct session *s, json_t *json)
+{
+	const char *source = json_string_value(json_object_get(json, "nmi_source"));
+
+	note(s, "begin", json_deep_copy(json), true);
+	if (s->state != STATE_SETUP)
+		return;
+	s->host_nmi = g_strcmp0(source, "host") == 0 && s->p->job->nmi_hz > 0;
+	s->next_nmi_us = now_us(s);
+	enter(s, STATE_RUN, s->p->job->duration_ms * INT64_C(1000) + GRACE_US);
+}
+
+static void leave(struct session *s)
+{
+	enter(s, STATE_LEAVE, BYE_LIMIT_US);
+	s->host_nmi = false;
+	say(s, "bye", NULL);
+}
+
+static void on_end(struct session *s, json_t *json)
+{
+	note(s, "result", json_deep_copy(json), true);
+	if (s->state == STATE_SETUP || s->state == STATE_RUN)
+		leave(s);
+}
+
+/* The stream's text ends at 32 MiB (SYMBOLS_TEXT_MAX), however little was sent for it. */
+static char *inflate_all(const GString *in)
+{
+	z_stream z = { .next_in = (Bytef *)in->str, .avail_in = in->len };
+	GString *out = g_string_new(NULL);
+	char buf[65536];
+	int rc = inflateInit(&z);
+
+	while (rc == Z_OK && out->len < SYMBOLS_TEXT_MAX) {
+		z.next_out = (Bytef *)buf;
+		z.avail_out = sizeof(buf);
+		rc = inflate(&z, Z_NO_FLUSH);
+		if (rc == Z_OK || rc == Z_STREAM_END)
+			g_string_append_len(out, buf, sizeof(buf) - z.avail_out);
+	}
+	inflateEnd(&z);
+	return g_string_free(out, rc != Z_STREAM_END);
+}
+
+static void on_symbols(struct session *s, const char *payload)
+{
+	g_autofree guchar *bytes = NULL;
+	gsize len;
+
+	if (s->state != STATE_SYMBOLS)
+		return;
+	if (strcmp(payload, ".") != 0) {
+		bytes = g_base64_decode(payload, &len);
+		if (s->deflated->len + len <= SYMBOLS_TEXT_MAX)
+			g_string_append_len(s->deflated, (char *)bytes, len);
+		return;
+	}
+	s->symbols = s->wire.torn || s->wire.lost ? NULL : inflate_all(s->deflated);
+	note(s, "symbols", json_pack("{s:I, s:b}", "bytes", (json_int_t)s->deflated->len, "whole",
+				     s->symbols != NULL), true);
+	leave(s);
+}
+
+static void on_json(struct session *s, const char *type, const char *payload)
+{
+	json_t *json = json_loads(payload, 0, NULL);
+
+	if (!json_is_object(json))
+		note(s, "bad-record", json_pack("{s:s}", "type", type), false);
+	else if (strcmp(type, "hello") == 0)
+		on_hello(s, json);
+	else if (strcmp(type, "begin") == 0)
+		on_begin(s, json);
+	else if (strcmp(type, "end") == 0)
+		on_end(s, json);
+	else if (status_phys_of(json))
+		s->watch.status_phys = status_phys_of(json);
+	json_decref(json);
+}
+
+static void on_record(const struct wire_record *record, void *user)
+{
+	static const char *const with_json[] = { "hello", "begin", "end", "moved", NULL };
+	struct session *s = user;
+
+	if (s->ended)
+		return;
+	if (g_strv_contains(with_json, record->type))
+		on_json(s, record->type, record->payload);
+	else if (strcmp(record->type, "symbols") == 0)
+		on_symbols(s, record->payload);
+	else if (strcmp(record->type, "bye") == 0 && s->state == STATE_LEAVE)
+		enter(s, STATE_GONE, GONE_LIMIT_US);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void on_bytes(struct session *s, enum journal_stream stream, const struct guest_event *ev)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!journal_stream(s->journal, ev->at_us - s->t0_us, stream, ev->data, ev->len, NULL,
+			    &error)) {
+		fail(s, JOB_END_LAB, &error);
+		return;
+	}
+	if (stream == STREAM_WIRE) {
+		wire_parser_feed(&s->wire, ev->data, ev->len);
+		return;
+	}
+	console_feed(s->console, ev->data, ev->len);
+	if (!s->splat_us && console_fatal(s->console))
+		s->splat_us = ev->at_us;
+}
+
+static void on_exit_event(struct session *s, const struct guest_event *ev)
+{
+	g_autofree char *message = g_strchomp(g_strdup(ev->message));
+	g_autofree char *detail = NULL;
+
+	note(s, "exit", json_pack("{s:i, s:i, s:s}", "how", (int)ev->how, "status", ev->status,
+				  "message", message), false);
+	if (s->splat_us) {
+		finish(s, JOB_END_SPLAT, NULL);
+	} else if (ev->how == GUEST_EXIT_POWEROFF) {
+		if (s->state == STATE_GONE)
+			finish(s, JOB_END_DONE, NULL);
+		else
+			finish(s, JOB_END_GUEST_EXIT, "the guest reset or powered off");
+	} else {
+		detail = ev->how == GUEST_EXIT_KILLED ?
+				 g_strdup_printf("QEMU was killed by signal %d%s%s", ev->status,
+						 *message ? ": " : "", message) :
+				 g_strdup_printf("QEMU ended with code %d%s%s", ev->status,
+						 *message ? ": " : "", message);
+		finish(s, JOB_END_ENGINE, detail);
+	}
+}
+
+static void take_event(struct session *s, const struct guest_event *ev)
+{
+	if (ev->kind == GUEST_CONSOLE)
+		on_bytes(s, STREAM_CONSOLE, ev);
+	else if (ev->kind == GUEST_WIRE)
+		on_bytes(s, STREAM_WIRE, ev);
+	else if (ev->kind == GUEST_EXIT)
+		on_exit_event(s, ev);
+}
+
+/* The step failed because the engine is going: let its exit event say so. */
+static void explain_failure(struct session *s, GError **error)
+{
+	struct guest_event ev;
+
+	for (int i = 0; i < 50 && !s->ended; i++) {
+		if (!guest_next(s->guest, 20, &ev, NULL))
+			break;
+		take_event(s, &ev);
+	}
+	if (!s->ended)
+		fail(s, JOB_END_ENGINE, error);
+	g_clear_error(error);
+}
+
+/*
+ * Every unhandled NMI makes every CPU print about 130 bytes at KERN_EMERG, with interrupts off, over
+ * a UART of some 0.3 MiB/s: more than NMI_CPUS_HZ of them a second starve the guest of its beats.
+ */
+static double nmi_period_us(const struct session *s)
+{
+	double hz = MIN(s->p->job->nmi_hz, (double)NMI_CPUS_HZ / s->p->job->smp);
+
+	return 1e6 / MAX(hz, 1);
+}
+
+static void inject(struct session *s)
+{
+	g_autoptr(GError) error = NULL;
+	int64_t now = now_us(s);
+
+	if (!s->host_nmi || s->splat_us || s->watch.n_samples || now < s->next_nmi_us)
+		return;
+	if (s->watch.live.longest_us > NMI_HOLD_US) {
+		/* the storm must not be what silences the guest: let it come to breath */
+		s->next_nmi_us = now + NMI_LATE_US;
+		return;
+	}
+	if (!guest_nmi(s->guest, &error)) {
+		explain_failure(s, &error);
+		return;
+	}
+	s->next_nmi_us = MAX(s->next_nmi_us, now - NMI_LATE_US) +
+			 nmi_period_us(s) * g_rand_double_range(s->rand, 0.5, 1.5);
+}
+
+static void check_limits(struct session *s)
+{
+	g_autofree char *detail = NULL;
+	int64_t now = now_us(s);
+
+	if (s->ended)
+		return;
+	if (s->p->interrupted && *s->p->interrupted)
+		finish(s, JOB_END_INTERRUPTED, "interrupted");
+	else if (s->splat_us && now - s->splat_us > LINGER_US)
+		finish(s, JOB_END_SPLAT, NULL);
+	else if (now > s->deadline_us) {
+		detail = g_strdup_printf("the guest did not %s within its limit",
+					 states[s->state].what);
+		finish(s, states[s->state].end, detail);
+	}
+}
+
+static void look(struct session *s)
+{
+	g_autoptr(GError) error = NULL;
+	bool hang = false;
+
+	/* a splat is being printed: the vCPUs that wait for it are no hang of their own */
+	if (s->ended || s->splat_us || s->state == STATE_GONE)
+		return;
+	if (!watch_poll(&s->watch, &hang, &error))
+		explain_failure(s, &error);
+	else if (hang)
+		finish(s, JOB_END_HANG, NULL);
+}
+
+static int wait_ms(struct session *s)
+{
+	int64_t due_us = s->watch.status_phys ? s->watch.next_poll_us - now_us(s) : WATCH_POLL_US;
+
+	if (s->host_nmi)
+		due_us = MIN(due_us, s->next_nmi_us - now_us(s));
+	return CLAMP(due_us / 1000, 0, WATCH_POLL_US / 1000);
+}
+
+static void drive(struct session *s)
+{
+	while (!s->ended) {
+		g_autoptr(GError) error = NULL;
+		struct guest_event ev;
+
+		if (!guest_next(s->guest, wait_ms(s), &ev, &error)) {
+			fail(s, JOB_END_LAB, &error);
+			break;
+		}
+		take_event(s, &ev);
+		if (!s->ended)
+			inject(s);
+		look(s);
+		check_limits(s);
+	}
+}
+
+/* --- start and end ---------------------------------------------------------------------------- */
+
+static void make_nonce(struct session *s, char *ret_hex)
+{
+	for (int i = 0; i < WIRE_NONCE_LEN; i++) {
+		s->watch.nonce[i] = g_rand_int(s->rand);
+		g_snprintf(ret_hex + 2 * i, 3, "%02x", s->watch.nonce[i]);
+	}
+}
+
+/*
+ * oops=panic, panic=-1 and -no-reboot: the first oops is told in full and then the guest ends.
+ * nokaslr: symbols of the cache hold. apic_extnmi=all: injected NMIs reach every CPU (4.5+).
+ * no_timer_check: a starved host makes the IO-APIC timer check panic.
+ */
+static char *command_line(const char *nonce)
+{
+	return g_strdup_printf("console=ttyS0,115200 loglevel=5 nokaslr no_timer_check "
+			       "apic_extnmi=all oops=panic panic=-1 printk.time=1 "
+			       "random.trust_cpu=on klab.nonce=%s", nonce);
+}
+
+static bool start_guest(struct session *s, GError **error)
+{
+	const struct job *job = s->p->job;
+	char nonce[2 * WIRE_NONCE_LEN + 1];
+	g_autofree char *append = NULL;
+
+	make_nonce(s, nonce);
+	append = command_line(nonce);
+	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "backend",
+				   s->p->backend->name, "accel", job->accel, "cpu_model",
+				   job->cpu_model, "append", append, "nonce", nonce, "plugin",
+				   s->p->plugin, "sites", s->p->sites), true);
+	struct guest_spec spec = {
+		.engine = job->engine, .kernel = job->kernel->image, .initrd = s->p->initrd,
+		.append = append, .smp = job->smp, .mem_mib = job->mem_mib, .accel = job->accel,
+		.cpu_model = job->cpu_model, .plugin = s->p->plugin, .journal = s->p->replay_of,
+	};
+	return guest_start(s->p->backend, &spec, &s->guest, error);
+}
+
+static void begin(struct session *s)
+{
+	g_autoptr(GError) error = NULL;
+	uint8_t nonce[WIRE_NONCE_LEN];
+
+	if (!start_guest(s, &error)) {
+		finish(s, JOB_END_ENGINE, error->message);
+		return;
+	}
+	memcpy(nonce, s->watch.nonce, sizeof(nonce));
+	s->t0_us = guest_now_us(s->guest);
+	watch_init(&s->watch, s->guest, s->journal, s->p->symbols, s->t0_us);
+	memcpy(s->watch.nonce, nonce, sizeof(nonce));
+	enter(s, STATE_BOOT, s->p->job->boot_limit_ms * INT64_C(1000));
+}
+
+static bool write_end(struct session *s, GError **error)
+{
+	int64_t at_us = now_us(s) - s->t0_us;
+
+	if (s->failure) {
+		g_propagate_error(error, g_steal_pointer(&s->failure));
+		return false;
+	}
+	return journal_event(s->journal, at_us, "end",
+			     json_pack("{s:s, s:s?, s:i, s:i, s:I}", "end", job_end_name(s->end),
+				       "detail", s->detail, "wire_torn", (int)s->wire.torn,
+				       "wire_lost", (int)s->wire.lost, "splat_us",
+				       (json_int_t)(s->splat_us ? s->splat_us - s->t0_us : 0)),
+			     true, error);
+}
+
+static void session_clear(struct session *s)
+{
+	guest_free(s->guest);
+	journal_free(s->journal);
+	console_free(s->console);
+	g_rand_free(s->rand);
+	g_string_free(s->deflated, TRUE);
+	g_free(s->symbols);
+	g_free(s->detail);
+	g_clear_error(&s->failure);
+	g_free(s);
+}
+
+bool session_run(const struct session_params *params, enum job_end *ret_end, char **ret_symbols,
+		 GError **error)
+{
+	struct session *s = g_new0(struct session, 1);
+	bool ok;
+
+	s->p = params;
+	s->rand = g_rand_new_with_seed(params->job->seed ^ params->job->seed >> 32);
+	s->deflated = g_string_new(NULL);
+	s->console = console_new();
+	wire_parser_init(&s->wire, on_record, s);
+	ok = journal_create(params->dir, &s->journal, error);
+	if (ok) {
+		begin(s);
+		drive(s);
+		ok = write_end(s, error);
+	}
+	if (ok && ret_end)
+		*ret_end = s->end;
+	if (ok && ret_symbols)
+		*ret_symbols = g_steal_pointer(&s->symbols);
+	session_clear(s);
+	return ok;
+}

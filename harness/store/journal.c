@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Write and read a job's folder. */
+#include "store/journal.h"
+
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *file;
+	size_t max;
+} streams[STREAM__COUNT] = {
+	[STREAM_CONSOLE] = { "console", "console.log", JOURNAL_CONSOLE_MAX },
+	[STREAM_WIRE] = { "wire", "wire.log", JOURNAL_WIRE_MAX },
+	[STREAM_STATUS] = { "status", "status.bin", JOURNAL_STATUS_MAX },
+};
+
+struct journal {
+	int events;
+	size_t events_len;
+	int fd[STREAM__COUNT];
+	size_t len[STREAM__COUNT], dropped[STREAM__COUNT];
+};
+
+const char *journal_stream_name(enum journal_stream stream)
+{
+	return streams[stream].name;
+}
+
+void journal_free(struct journal *j)
+{
+	if (!j)
+		return;
+	lab_fd_close(&j->events);
+	for (int i = 0; i < STREAM__COUNT; i++)
+		lab_fd_close(&j->fd[i]);
+	g_free(j);
+}
+
+static bool write_all(int fd, const void *data, size_t len)
+{
+	const char *s = data;
+
+	while (len) {
+		ssize_t n = write(fd, s, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		s += n;
+		len -= n;
+	}
+	return true;
+}
+
+static int open_fresh(const char *dir, const char *name, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		lab_fail_errno(error, "journal '%s'", path);
+	return fd;
+}
+
+bool journal_create(const char *dir, struct journal **ret, GError **error)
+{
+	g_autoptr(journal) j = g_new0(struct journal, 1);
+
+	memset(j->fd, -1, sizeof(j->fd));
+	j->events = open_fresh(dir, "journal.jsonl", error);
+	if (j->events < 0)
+		return false;
+	for (int i = 0; i < STREAM__COUNT; i++) {
+		j->fd[i] = open_fresh(dir, streams[i].file, error);
+		if (j->fd[i] < 0)
+			return false;
+	}
+	if (!journal_event(j, 0, "open", json_pack("{s:s}", "state", "infra/unfinished"), true, error))
+		return false;
+	*ret = g_steal_pointer(&j);
+	return true;
+}
+
+bool journal_event(struct journal *j, int64_t at_us, const char *ev, json_t *fields, bool sync,
+		   GError **error)
+{
+	json_t *record = json_pack("{s:I, s:s}", "t", (json_int_t)at_us, "ev", ev);
+	g_autofree char *line = NULL;
+	char *text;
+
+	if (fields)
+		json_object_update_missing(record, fields);
+	json_decref(fields);
+	text = json_dumps(record, JSON_COMPACT);
+	json_decref(record);
+	line = g_strconcat(text ? text : "{}", "\n", NULL);
+	free(text);
+	j->events_len += strlen(line);
+	if (j->events_len > JOURNAL_EVENTS_MAX)
+		return lab_fail(error, LAB_ERROR_INFRA, "journal is over its limit of %u bytes",
+				JOURNAL_EVENTS_MAX);
+	if (!write_all(j->events, line, strlen(line)) || (sync && fdatasync(j->events) < 0))
+		return lab_fail_errno(error, "journal.jsonl");
+	return true;
+}
+
+bool journal_stream(struct journal *j, int64_t at_us, enum journal_stream stream, const void *data,
+		    size_t len, json_t *fields, GError **error)
+{
+	size_t room = streams[stream].max - j->len[stream];
+	size_t kept = MIN(len, room);
+	json_t *event = fields ? fields : json_object();
+
+	json_object_set_new(event, "stream", json_string(streams[stream].name));
+	json_object_set_new(event, "n", json_integer(kept));
+	j->dropped[stream] += len - kept;
+	if (j->dropped[stream])
+		json_object_set_new(event, "dropped", json_integer(j->dropped[stream]));
+	if (!write_all(j->fd[stream], data, kept)) {
+		json_decref(event);
+		return lab_fail_errno(error, "%s", streams[stream].file);
+	}
+	j->len[stream] += kept;
+	if (!kept && len && j->dropped[stream] > len) {
+		/* the limit was told before: do not let a flood grow the event list instead */
+		json_decref(event);
+		return true;
+	}
+	return journal_event(j, at_us, "chunk", event, false, error);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+void journal_view_free(struct journal_view *view)
+{
+	if (!view)
+		return;
+	json_decref(view->spec);
+	json_decref(view->events);
+	for (int i = 0; i < STREAM__COUNT; i++)
+		g_free(view->data[i]);
+	g_free(view->digest);
+	g_free(view);
+}
+
+static bool read_member(const char *dir, const char *name, size_t max, GChecksum *sum, char **ret,
+			size_t *ret_len, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+	g_autofree char *length = NULL;
+
+	if (!fs_read(path, max, ret, ret_len, error))
+		return false;
+	length = g_strdup_printf("%s %zu\n", name, *ret_len);
+	g_checksum_update(sum, (const guchar *)length, -1);
+	g_checksum_update(sum, (const guchar *)*ret, *ret_len);
+	return true;
+}
+
+static json_t *parse_events(char *text, bool *ret_finished)
+{
+	json_t *events = json_array();
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		json_t *event = json_loads(line, 0, NULL);
+
+		/* only a torn last line can fail, and what follows a hole proves nothing */
+		if (!json_is_object(event)) {
+			json_decref(event);
+			break;
+		}
+		if (g_strcmp0(json_string_value(json_object_get(event, "ev")), "end") == 0)
+			*ret_finished = g_strcmp0(json_string_value(json_object_get(event, "end")),
+						  "interrupted") != 0;
+		json_array_append_new(events, event);
+	}
+	return events;
+}
+
+bool journal_load(const char *dir, struct journal_view **ret, GError **error)
+{
+	g_autoptr(journal_view) view = g_new0(struct journal_view, 1);
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	g_autofree char *spec = NULL, *events = NULL;
+	size_t len;
+
+	if (!read_member(dir, "spec.json", 1 << 20, sum, &spec, &len, error))
+		return false;
+	view->spec = json_loadb(spec, len, 0, NULL);
+	if (!json_is_object(view->spec))
+		return lab_fail(error, LAB_ERROR_INPUT, "'%s/spec.json' is no JSON object", dir);
+	if (!read_member(dir, "journal.jsonl", JOURNAL_EVENTS_MAX, sum, &events, &len, error))
+		return false;
+	view->events = parse_events(events, &view->finished);
+	for (int i = 0; i < STREAM__COUNT; i++)
+		if (!read_member(dir, streams[i].file, streams[i].max, sum, &view->data[i],
+				 &view->len[i], error))
+			return false;
+	view->digest = g_strdup(g_checksum_get_string(sum));
+	*ret = g_steal_pointer(&view);
+	return true;
+}
+
+bool journal_is_finished(const char *dir)
+{
+	g_autoptr(journal_view) view = NULL;
+
+	return journal_load(dir, &view, NULL) && view->finished;
+}

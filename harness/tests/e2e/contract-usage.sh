@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Wrong command lines: exit 2 and a sentence that says what is meant; help and version: exit 0.
+. "$(dirname "$0")/lib.sh"
+
+expect 0 "$KLAB" --help
+expect 0 "$KLAB" --version
+expect 2 "$KLAB"
+expect 2 "$KLAB" frobnicate
+says "frobnicate"
+for command in run plan exec-job report kernels probes hazards blacklist doctor calibrate; do
+	expect 0 "$KLAB" $command --help
+	says "$command"
+done
+expect 2 "$KLAB" run --no-such-option
+expect 2 "$KLAB" run -k no-such-kernel
+says "no-such-kernel"
+expect 2 "$KLAB" run -p no-such-probe
+says "no-such-probe"
+expect 2 "$KLAB" run --smp 1000
+says "--smp"
+expect 2 "$KLAB" run --amplify loud
+says "loud"
+expect 2 "$KLAB" run --confidence 2
+expect 2 "$KLAB" run operand
+expect 2 "$KLAB" run --resume
+says "--out"
+expect 2 "$KLAB" exec-job "$SCRATCH/none.json"
+mkdir "$SCRATCH/old" && echo '{}' >"$SCRATCH/old/run.json"
+expect 2 "$KLAB" run --out "$SCRATCH/old"
+says "--resume"
+expect 2 "$BUILD/kbisect"
+expect 0 "$BUILD/kbisect" --help
+finish

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The accelerator probe on the real engine, with nothing cached: TCG must run the tiny guest, and
+# KVM must be answered, whichever way, within seconds, and leave no QEMU behind.
+set -eu
+klab=$1/klab
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+engines=${XDG_CACHE_HOME:-$HOME/.cache}/klab/engine
+
+mkdir -p "$tmp/klab/engine"
+for copy in "$engines"/qemu-*; do
+	[ -d "$copy" ] && ln -s "$copy" "$tmp/klab/engine/"
+done
+export XDG_CACHE_HOME=$tmp
+
+status_of() {
+	sed -n "/\"name\": \"$1\"/{n;s/.*\"status\": \"\([a-z]*\)\".*/\1/p}" "$tmp/out.json"
+}
+
+start=$SECONDS
+"$klab" doctor --json >"$tmp/out.json" || true
+took=$((SECONDS - start))
+cat "$tmp/out.json"
+if [ "$(status_of engine)" = warn ]; then
+	echo "no engine at hand: run 'klab doctor --engine' first" >&2
+	exit 1
+fi
+[ "$(status_of tcg)" = ok ] || { echo "the probe does not work under TCG" >&2; exit 1; }
+[ "$(status_of kvm)" = ok ] || { echo "the probe of KVM gave no answer" >&2; exit 1; }
+[ "$took" -le 40 ] || { echo "doctor took $took s" >&2; exit 1; }
+if grep -alF "$tmp/klab/engine/accel/guest" /proc/[0-9]*/cmdline 2>/dev/null; then
+	echo "a QEMU survived the probe" >&2
+	exit 1
+fi
+# A second look answers from the cache.
+start=$SECONDS
+"$klab" doctor --json >"$tmp/again.json"
+[ $((SECONDS - start)) -le 5 ]
+diff <(grep -A1 -E '"(tcg|kvm)"' "$tmp/out.json") <(grep -A1 -E '"(tcg|kvm)"' "$tmp/again.json")

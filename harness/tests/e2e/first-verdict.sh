@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The main job on the pinned kernel: clean verdicts with exposure, result.json as documented, the same
+# bytes when the journals are judged again, a header that compiles and answers.
+. "$(dirname "$0")/lib.sh"
+
+expect 0 "$KLAB" run -k debian-bookworm --duration 6 --out "$SCRATCH/run" --json "$SCRATCH/out.json"
+says "2 clean, 0 inconclusive, 0 unsupported, 0 infra"
+cmp -s "$SCRATCH/run/result.json" "$SCRATCH/out.json" || complain "--json differs from result.json"
+python3 - "$SCRATCH/out.json" <<'PY' || complain "result.json is not as documented"
+import json, sys
+doc = json.load(open(sys.argv[1]))
+assert doc["schema"] == 1 and doc["unavailable"] == []
+cell_keys = {"kernel", "probe", "hazards", "verdict", "kind", "title", "confidence", "p_missed",
+             "time_to_failure_s", "exposure", "smp", "accel", "amplify", "seed", "rung",
+             "nmi_source", "findings", "jobs"}
+assert len(doc["cells"]) == 2
+for cell in doc["cells"]:
+    assert cell_keys <= set(cell), cell_keys - set(cell)
+    assert cell["verdict"] == "clean" and cell["amplify"] == "auto" and cell["smp"] == 4
+    assert max(cell["exposure"].values()) > 0
+    assert all({"dir", "repro", "digest"} <= set(job) for job in cell["jobs"])
+PY
+"$KLAB" report "$SCRATCH/run" --format json >"$SCRATCH/again.json" || complain "klab report failed"
+cmp -s "$SCRATCH/again.json" "$SCRATCH/run/result.json" || complain "judged again, the bytes differ"
+
+expect 0 "$KLAB" blacklist generate --from "$SCRATCH/run" --out "$SCRATCH/tracing_blacklist.h" \
+	--json "$SCRATCH/tracing_blacklist.json"
+cat >"$SCRATCH/use.c" <<'C'
+#include "tracing_blacklist.h"
+int main(void)
+{
+	struct ktb_kernel k;
+
+	ktb_identify(&k, "5.4.0-150-generic", "#167-Ubuntu SMP", "ID=ubuntu\n");
+	return ktb_check(&k, KTB_OP_TEXT_POKE).value == KTB_AFFECTED ? 0 : 1;
+}
+C
+expect 0 cc -std=c99 -Wall -Wextra -Werror -o "$SCRATCH/use" "$SCRATCH/use.c"
+expect 0 "$SCRATCH/use"
+expect 1 "$KLAB" blacklist check --release 6.1.20 --version '#1 SMP' --op nmi-user-read
+expect 0 "$KLAB" blacklist check --release 5.10.200 --version '#1 SMP' --op nmi-user-read
+finish

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kernels.yaml: the shipped file, every kind of error with its place, choice by glob and file:. */
+#include "base/embed.h"
+#include "conf/doc.h"
+#include "conf/matrix.h"
+#include "conf/suggest.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static struct matrix *parse(const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	struct matrix *m = NULL;
+
+	if (!matrix_parse("m.yaml", text, strlen(text), &m, &error))
+		fail_msg("%s", error->message);
+	return m;
+}
+
+static void shipped_file_is_good(void **state)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(matrix) m = NULL;
+	g_autoptr(GPtrArray) chosen = NULL;
+	const struct kernel_spec *sid, *bullseye;
+
+	assert_true(matrix_parse("kernels.yaml", embed_kernels_yaml, EMBED_LEN(kernels_yaml), &m,
+				 &error));
+	assert_true(matrix_select(m, NULL, &chosen, &error));
+	assert_int_equal(chosen->len, 4);
+	bullseye = g_ptr_array_index(chosen, 0);
+	assert_string_equal(bullseye->id, "debian-bullseye");
+	assert_string_equal(bullseye->suite, "bullseye-security,bullseye");
+	assert_string_equal(bullseye->package, "linux-image-cloud-amd64");
+	assert_string_equal(bullseye->vendor, "debian");
+	assert_false(bullseye->ignore_valid_until);
+	sid = g_ptr_array_index(chosen, 3);
+	assert_true(sid->ignore_valid_until);
+	assert_true(sid->line > 0);
+}
+
+#define K "kernels: [{id: a, source: apt, suite: s, package: p}]\n"
+
+/* Text, and an error line that must be among those reported. */
+static void errors_name_their_place(void **state)
+{
+	static const struct {
+		const char *text, *line;
+	} rows[] = {
+		{ "", "m.yaml:1:1: 'kernels' is missing" },
+		{ "- a\n", "m.yaml:1:1: the file must be a map of keys, not a list" },
+		{ "kernel: []\n", "m.yaml:1:9: unknown key 'kernel'; did you mean 'kernels'?" },
+		{ "kernels: 7\n", "m.yaml:1:10: 'kernels' must be a list, not a single value" },
+		{ "kernels: [7]\n",
+		  "m.yaml:1:11: a kernel must be a map of keys, not a single value" },
+		{ "kernels: [{source: apt, suite: s, package: p}]\n",
+		  "m.yaml:1:11: 'id' is missing" },
+		{ "kernels: [{id: a/b, source: apt, suite: s, package: p}]\n",
+		  "m.yaml:1:16: 'a/b' is no id: letters, digits and . _ + - only, at most 64, a "
+		  "letter "
+		  "or digit first" },
+		{ "kernels: [{id: ../x, source: file, path: p}]\n",
+		  "m.yaml:1:16: '../x' is no id: letters, digits and . _ + - only, at most 64, a "
+		  "letter "
+		  "or digit first" },
+		{ "kernels: [{id: a, suite: s, package: p}]\n",
+		  "m.yaml:1:11: 'source' is missing" },
+		{ "kernels: [{id: a, source: atp, suite: s, package: p}]\n",
+		  "m.yaml:1:27: unknown source 'atp'; did you mean 'apt'?" },
+		{ "kernels: [{id: a, source: apt, package: p}]\n",
+		  "m.yaml:1:11: 'suite' is missing: source apt needs one" },
+		{ "kernels: [{id: a, source: apt, suite: s}]\n",
+		  "m.yaml:1:11: 'package' is missing: source apt needs one" },
+		{ "kernels: [{id: a, source: apt, suite: s, package: p, path: x}]\n",
+		  "m.yaml:1:60: 'path' has no meaning with source apt" },
+		{ "kernels: [{id: a, source: apt, suite: 's x', package: p}]\n",
+		  "m.yaml:1:39: 's x' is no suite" },
+		{ "kernels: [{id: a, source: apt, suite: s, suites: [t], package: p}]\n",
+		  "m.yaml:1:39: 'suite' and 'suites' exclude each other" },
+		{ "kernels: [{id: a, source: apt, suite: s, package: '-o'}]\n",
+		  "m.yaml:1:51: '-o' is no package" },
+		{ "kernels: [{id: a, source: file}]\n",
+		  "m.yaml:1:11: 'path' is missing: source file needs one" },
+		{ "kernels: [{id: a, source: file, path: p, version: 7}]\n",
+		  "m.yaml:1:51: 'version' has no meaning with source file" },
+		{ "kernels: [{id: a, source: file, path: p, vendor: debain}]\n",
+		  "m.yaml:1:50: unknown vendor 'debain'; did you mean 'debian'?" },
+		{ "kernels: [{id: a, source: apt, suite: s, package: p, check-valid-until: "
+		  "maybe}]\n",
+		  "m.yaml:1:73: 'check-valid-until' must be yes or no, not 'maybe'" },
+		{ "kernels: [{id: a, source: file, path: ''}]\n", "m.yaml:1:39: 'path' is empty" },
+		{ "kernels:\n  - {id: a, source: file, path: p}\n  - {id: a, source: file, path: "
+		  "q}\n",
+		  "m.yaml:3:5: id 'a' is taken: line 2" },
+		{ K "default: [b]\n", "m.yaml:2:11: no kernel has the id 'b'; did you mean 'a'?" },
+		{ K "default: [a, a]\n", "m.yaml:2:14: 'a' stands here twice" },
+		{ K K, "m.yaml:2:1: key 'kernels' stands here twice" },
+		{ "defaults: {id: x}\n" K, "m.yaml:1:16: unknown key 'id'" },
+		{ "a: &x 1\n", "m.yaml:1:4: aliases, anchors and tags are not taken here" },
+		{ "a: *x\n", "m.yaml:1:4: aliases, anchors and tags are not taken here" },
+		{ "a: !!str 1\n", "m.yaml:1:4: aliases, anchors and tags are not taken here" },
+		{ "? [a]\n: b\n", "m.yaml:1:3: a key must be a plain word" },
+		{ K "---\nb: 1\n", "m.yaml:2:1: a second document begins here" },
+		{ "a: \"x\\0y\"\n", "m.yaml:1:4: a value must not hold a NUL" },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_auto(GStrv) lines = NULL;
+		struct matrix *m = NULL;
+
+		assert_false(
+			matrix_parse("m.yaml", rows[i].text, strlen(rows[i].text), &m, &error));
+		assert_null(m);
+		assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_USAGE));
+		lines = g_strsplit(error->message, "\n", -1);
+		if (!g_strv_contains((const char *const *)lines, rows[i].line))
+			fail_msg("row %u: '%s' is not among:\n%s", i, rows[i].line, error->message);
+	}
+}
+
+static void all_errors_come_at_once_in_order(void **state)
+{
+	static const char text[] = "kernels:\n"
+				   "  - {id: a, source: atp, suite: s, package: p}\n"
+				   "  - {id: b, sorce: apt, suite: s, package: p}\n"
+				   "default: [c]\n";
+	g_autoptr(GError) error = NULL;
+	struct matrix *m = NULL;
+
+	assert_false(matrix_parse("m.yaml", text, strlen(text), &m, &error));
+	assert_string_equal(error->message,
+			    "m.yaml:2:21: unknown source 'atp'; did you mean 'apt'?\n"
+			    "m.yaml:3:5: 'source' is missing\n"
+			    "m.yaml:3:20: unknown key 'sorce'; did you mean 'source'?\n"
+			    "m.yaml:4:11: no kernel has the id 'c'; did you mean 'a'?");
+}
+
+static void broken_yaml_is_refused(void **state)
+{
+	static const char *const texts[] = { "a: [",         "a: b: c", "\t",      "a: \"",
+					     "\xff\xfe\x00", "%",       "{a: 1}}", "a: 'b\n" };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = NULL;
+		struct matrix *m = NULL;
+
+		assert_false(matrix_parse("m.yaml", texts[i], strlen(texts[i]), &m, &error));
+		assert_true(g_str_has_prefix(error->message, "m.yaml:"));
+	}
+}
+
+static void limits_hold(void **state)
+{
+	g_autofree char *deep = g_strnfill(DOC_DEPTH_MAX + 1, '[');
+	g_autofree char *large = g_strnfill(DOC_BYTES_MAX + 1, ' ');
+	g_autoptr(GString) many = g_string_new("kernels: [");
+	g_autoptr(GString) keys = g_string_new(NULL);
+	const char *texts[4];
+	static const char *const said[] = { "nested too deep", "more than 1048576",
+					    "too many nodes", "too many keys" };
+
+	for (unsigned i = 0; i <= DOC_NODES_MAX; i++)
+		g_string_append(many, "a,");
+	for (unsigned i = 0; i <= DOC_KEYS_MAX; i++)
+		g_string_append_printf(keys, "k%u: 1\n", i);
+	texts[0] = deep;
+	texts[1] = large;
+	texts[2] = many->str;
+	texts[3] = keys->str;
+	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = NULL;
+		struct matrix *m = NULL;
+
+		assert_false(matrix_parse("m", texts[i], strlen(texts[i]), &m, &error));
+		assert_non_null(strstr(error->message, said[i]));
+	}
+}
+
+static void very_many_errors_are_cut(void **state)
+{
+	g_autoptr(GString) text = g_string_new("kernels:\n");
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) lines = NULL;
+	struct matrix *m = NULL;
+
+	for (unsigned i = 0; i < 300; i++)
+		g_string_append(text, "- 7\n");
+	assert_false(matrix_parse("m", text->str, text->len, &m, &error));
+	lines = g_strsplit(error->message, "\n", -1);
+	assert_int_equal(g_strv_length(lines), DOC_ERRORS_MAX + 1);
+	assert_string_equal(lines[DOC_ERRORS_MAX], "m: 200 more errors");
+}
+
+static const char three[] = "defaults: {source: apt, package: p, suites: [x, y]}\n"
+			    "kernels:\n"
+			    "  - {id: debian-a}\n"
+			    "  - {id: debian-b, suite: z, version: '6.1.27-1'}\n"
+			    "  - {id: own, source: file, path: /boot/vmlinuz}\n"
+			    "default: [debian-b, own]\n";
+
+static void kernels_are_selected(void **state)
+{
+	static const struct {
+		const char *patterns[4];
+		const char *ids; /* or the beginning of the error */
+		bool good;
+	} rows[] = {
+		{ { NULL }, "debian-b own", true },
+		{ { "*" }, "debian-a debian-b own", true },
+		{ { "debian-*" }, "debian-a debian-b", true },
+		{ { "own", "debian-a", "o*" }, "own debian-a", true },
+		{ { "file:/x/bzImage,id=mine" }, "mine", true },
+		{ { "file:/x/bz Image" }, "bz-Image", true },
+		{ { "file:/x/bzImage,id=mine", "file:/x/bzImage,id=mine", "mine" }, "mine", true },
+		{ { "file:/a,b,id=c" }, "c", true },
+		{ { "debain-a" },
+		  "no kernel matches 'debain-a'; did you mean 'debian-a'?\n"
+		  "hint: there are: debian-a, debian-b, own",
+		  false },
+		{ { "file:" }, "'file:' names no file", false },
+		{ { "file:,id=x" }, "'file:,id=x' names no file", false },
+		{ { "file:/x,id=a/b" }, "'file:/x,id=a/b': 'a/b' is no id", false },
+		{ { "file:/x,id=own" }, "'file:/x,id=own': the id 'own' is taken", false },
+		{ { "file:/x,id=m", "file:/y,id=m" },
+		  "'file:/y,id=m': the id 'm' is taken",
+		  false },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(matrix) m = parse(three);
+		g_autoptr(GPtrArray) chosen = NULL;
+		g_autoptr(GString) ids = g_string_new(NULL);
+		g_autoptr(GError) error = NULL;
+
+		if (matrix_select(m, rows[i].patterns, &chosen, &error) != rows[i].good)
+			fail_msg("row %u: %s", i, error ? error->message : "was accepted");
+		if (!rows[i].good) {
+			assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_USAGE));
+			if (!g_str_has_prefix(error->message, rows[i].ids))
+				fail_msg("row %u: %s", i, error->message);
+			continue;
+		}
+		for (unsigned j = 0; j < chosen->len; j++)
+			g_string_append_printf(
+				ids, "%s%s", j ? " " : "",
+				((struct kernel_spec *)g_ptr_array_index(chosen, j))->id);
+		assert_string_equal(ids->str, rows[i].ids);
+	}
+}
+
+static void defaults_reach_silent_entries_only(void **state)
+{
+	g_autoptr(matrix) m = parse(three);
+	const struct kernel_spec *a = g_ptr_array_index(m->kernels, 0);
+	const struct kernel_spec *b = g_ptr_array_index(m->kernels, 1);
+	const struct kernel_spec *own = g_ptr_array_index(m->kernels, 2);
+
+	assert_string_equal(a->suite, "x,y");
+	assert_null(a->version);
+	assert_string_equal(b->suite, "z");
+	assert_string_equal(b->version, "6.1.27-1");
+	assert_null(own->suite);
+	assert_null(own->package);
+	assert_string_equal(own->path, "/boot/vmlinuz");
+}
+
+static void near_words_are_suggested(void **state)
+{
+	static const char *const words[] = { "kernels", "default", "text-poke", NULL };
+	static const struct {
+		const char *typed, *expected;
+	} rows[] = { { "kernel", "kernels" },
+		     { "defualt", "default" },
+		     { "text_poke", "text-poke" },
+		     { "zebra", NULL },
+		     { "", NULL } };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *got = suggest(rows[i].typed, words);
+
+		if (g_strcmp0(got, rows[i].expected))
+			fail_msg("'%s': '%s'", rows[i].typed, got ? got : "nothing");
+	}
+	assert_int_equal(suggest_distance("kitten", "sitting"), 3);
+	assert_int_equal(suggest_distance("ab", "ba"), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shipped_file_is_good),
+		cmocka_unit_test(errors_name_their_place),
+		cmocka_unit_test(all_errors_come_at_once_in_order),
+		cmocka_unit_test(broken_yaml_is_refused),
+		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(very_many_errors_are_cut),
+		cmocka_unit_test(kernels_are_selected),
+		cmocka_unit_test(defaults_reach_silent_entries_only),
+		cmocka_unit_test(near_words_are_suggested),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

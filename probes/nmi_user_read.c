@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads user memory from NMIs while every CPU allocates and frees vmalloc areas.
+ *
+ * A profiler's BPF program does this at each sample. On kernels with 0aef499f3172 and without
+ * d319f344561d the copy looks the destination's vmalloc area up under a spin lock; an NMI that
+ * lands on the lock's holder never returns. So: the destination is a big array map, which is
+ *vmalloc memory, and a worker on each CPU holds that lock as often as it can:
+ *
+ *	map churn	BPF arrays, whose memory comes from vmalloc
+ *	stack churn	fork and exit: kernel stacks are vmalloc memory under VMAP_STACK
+ *	walk		/proc/vmallocinfo, which holds the lock for a whole chunk of its text
+ *
+ * The bytes that an NMI read in one of our threads must be the bytes that we wrote.
+ */
+#include "probes/lib/probe.h"
+#include "probes/lib/util.h"
+#include "probes/nmi_user_read.h"
+#include "nmi_user_read.skel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHURN_MAPS 16         /* maps a round */
+#define CHURN_FORKS 4         /* children alive at once: the kernel's stack cache holds fewer */
+#define CHURN_VALUE_OLD 40960 /* bytes: over 32 KiB, where BPF_F_MMAPABLE is not known */
+#define PMU_HZ 1000
+
+enum counter { COUNT_READS, COUNT_FAULTS, COUNT_COMPARED, COUNT_WRONG, COUNT_CHURN };
+
+static struct {
+	struct nmi_user_read *skel;
+	int slots_fd;
+	uint64_t *words; /* one page of user memory */
+	unsigned map_flags, map_value;
+	int pmu_fd[WIRE_CPUS_MAX];
+	uint64_t churn[WIRE_CPUS_MAX][8]; /* [0] used: a cache line each */
+	uint64_t wrong, compared;
+} state;
+
+/* Create and free a map in one call: the kernel takes the memory, then refuses the name. Unlike
+ * close(2), which leaves the freeing to a kworker, this cannot run out of memory. */
+static void churn_map(void)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = state.map_value,
+		.max_entries = 1,
+		.map_flags = state.map_flags,
+		.map_name = "?",
+	};
+	int fd = syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static void churn_stacks(void)
+{
+	int n = 0;
+
+	for (; n < CHURN_FORKS; n++) {
+		/* Not fork(3): the children of a threaded process may do nothing but end. */
+		long pid = syscall(SYS_fork);
+
+		if (pid == 0)
+			syscall(SYS_exit_group, 0);
+		if (pid < 0)
+			break;
+	}
+	while (n > 0 && waitpid(-1, NULL, __WNOTHREAD) > 0)
+		n--;
+}
+
+static void churn_walk(int fd)
+{
+	char buf[4096];
+
+	if (fd < 0 || lseek(fd, 0, SEEK_SET))
+		return;
+	for (int i = 0; i < 8 && read(fd, buf, sizeof(buf)) > 0; i++)
+		;
+}
+
+static void worker(struct probe_run *run, unsigned cpu)
+{
+	int fd = open("/proc/vmallocinfo", O_RDONLY | O_CLOEXEC);
+	uint64_t rounds = 0;
+
+	while (!probe_stopped(run)) {
+		for (int i = 0; i < CHURN_MAPS && !probe_stopped(run); i++)
+			churn_map();
+		churn_walk(fd);
+		if (rounds % 4 == 0)
+			churn_stacks();
+		__atomic_store_n(&state.churn[cpu][0], ++rounds, __ATOMIC_RELAXED);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* With a PMU the guest makes its own NMIs. A sampling event without a buffer still interrupts. */
+static bool pmu_start(struct probe_run *run)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.config = PERF_COUNT_HW_CPU_CYCLES,
+		.size = PERF_ATTR_SIZE_VER0,
+		.freq = 1,
+		.sample_freq = PMU_HZ,
+		.sample_type = PERF_SAMPLE_IP,
+	};
+
+	for (unsigned cpu = 0; cpu < run->ncpus; cpu++) {
+		int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+		if (fd < 0)
+			return false;
+		state.pmu_fd[cpu] = fd;
+	}
+	return true;
+}
+
+static enum probe_result map_probe(struct probe_run *run)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4096, 1, &opts);
+
+	state.map_flags = BPF_F_MMAPABLE;
+	state.map_value = 4096;
+	if (fd < 0 && errno == EINVAL) {
+		state.map_flags = 0;
+		state.map_value = CHURN_VALUE_OLD;
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, CHURN_VALUE_OLD, 1, NULL);
+	}
+	if (fd < 0 && errno == ENOSYS)
+		return probe_skip(run, "CONFIG_BPF_SYSCALL is off: bpf(2) says ENOSYS");
+	if (fd < 0)
+		return probe_skip(run, "no BPF maps: bpf(2) says '%s'", strerror(errno));
+	close(fd);
+	return PROBE_PASS;
+}
+
+static int arm_slots(void)
+{
+	struct nmi_slot slot = { .user_addr = (uintptr_t)state.words, .tgid = getpid() };
+
+	for (uint32_t cpu = 0; cpu < NMI_SLOTS; cpu++)
+		if (bpf_map_update_elem(state.slots_fd, &cpu, &slot, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static enum probe_result words_make(struct probe_run *run)
+{
+	state.words = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (state.words == MAP_FAILED)
+		return probe_error(run, "mmap: %s", strerror(errno));
+	mlock(state.words, 4096);
+	for (int i = 0; i < NMI_WORDS; i++)
+		state.words[i] = NMI_WORD(i);
+	return PROBE_PASS;
+}
+
+static enum probe_result program_start(struct probe_run *run)
+{
+	int err;
+
+	state.skel = nmi_user_read__open();
+	if (!state.skel)
+		return probe_error(run, "BPF object: %s", strerror(errno));
+	err = nmi_user_read__load(state.skel);
+	if (err)
+		return probe_skip(run,
+				  "CONFIG_BPF_EVENTS is off or the kernel is older than 4.17: "
+				  "loading a raw tracepoint program says '%s'",
+				  strerror(-err));
+	state.slots_fd = bpf_map__fd(state.skel->maps.slots);
+	err = arm_slots();
+	if (err)
+		return probe_error(run, "slots: %s", strerror(-err));
+	err = nmi_user_read__attach(state.skel);
+	if (err)
+		return probe_skip(run, "no raw tracepoint 'nmi_handler': '%s'", strerror(-err));
+	return PROBE_PASS;
+}
+
+static enum probe_result setup(struct probe_run *run)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	enum probe_result r = map_probe(run);
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* BPF memory counts as locked below 5.11 */
+	if (r == PROBE_PASS)
+		r = words_make(run);
+	if (r == PROBE_PASS)
+		r = program_start(run);
+	if (r != PROBE_PASS)
+		return r;
+	run->rung = access("/sys/kernel/btf/vmlinux", R_OK) ? "bpf" : "bpf+btf";
+	run->nmi_source = pmu_start(run) ? "pmu" : "host";
+	if (access("/proc/vmallocinfo", R_OK))
+		run->limits[0] = "no /proc/vmallocinfo: its readers do not churn";
+	return PROBE_PASS;
+}
+
+static void sample(struct probe_run *run)
+{
+	uint64_t reads = 0, faults = 0, own = 0, wrong = 0, churn = 0;
+	struct nmi_slot slot;
+
+	for (uint32_t cpu = 0; cpu < run->ncpus; cpu++) {
+		churn += __atomic_load_n(&state.churn[cpu][0], __ATOMIC_RELAXED);
+		if (bpf_map_lookup_elem(state.slots_fd, &cpu, &slot))
+			continue;
+		reads += slot.reads;
+		faults += slot.faults;
+		own += slot.own;
+		wrong += slot.wrong;
+	}
+	probe_count(run, COUNT_READS, reads);
+	probe_count(run, COUNT_FAULTS, faults);
+	probe_count(run, COUNT_COMPARED, own);
+	probe_count(run, COUNT_WRONG, wrong);
+	probe_count(run, COUNT_CHURN, churn);
+	state.compared = own;
+	state.wrong = wrong;
+}
+
+static enum probe_result check(struct probe_run *run)
+{
+	sample(run);
+	if (state.wrong)
+		return probe_fail(
+			run,
+			FAIL_CORRUPTION "%llu of %llu reads gave other bytes than were written",
+			(unsigned long long)state.wrong, (unsigned long long)state.compared);
+	return PROBE_PASS;
+}
+
+static void teardown(struct probe_run *run)
+{
+	for (unsigned cpu = 0; cpu < run->ncpus; cpu++)
+		if (state.pmu_fd[cpu] > 0)
+			close(state.pmu_fd[cpu]);
+	nmi_user_read__destroy(state.skel);
+}
+
+PROBE(nmi_user_read) = {
+	.name = "nmi-user-read",
+	.summary = "BPF reads user memory in NMIs while every CPU churns vmalloc areas",
+	.hazards = LIST("nmi-user-read-deadlock"),
+	.kconfig = LIST("CONFIG_BPF_SYSCALL=y", "CONFIG_BPF_EVENTS=y"),
+	.amplify = LIST("find_vmap_area", "__find_vmap_area", "find_vmap_area_exceed_addr*",
+			"alloc_vmap_area", "free_vmap_area*", "insert_vmap_area*",
+			"check_heap_object", "__check_object_size", "s_show"),
+	.counters = LIST("nmi-user-reads", "faults", "compared", "wrong", "churn-rounds"),
+	.min_cpus = 1,
+	.duration_s = 15,
+	.needs_nmi = true,
+	/* Each NMI that nobody claims is printed on the console, by every CPU: 200 a second made a
+	 * 4-CPU guest print without end and starved its heartbeats for 9 s. */
+	.nmi_hz = 25,
+	.setup = setup,
+	.worker = worker,
+	.sample = sample,
+	.check = check,
+	.teardown = teardown,
+};
