@@ -12,13 +12,13 @@
 #define STACK_MAX G_N_ELEMENTS(((struct hang_cpu *)NULL)->stack)
 #define CHAIN_MAX 5
 #define RFLAGS_IF (UINT64_C(1) << 9)
-#define LOOP_MAX 4096	/* bytes between two samples of one waiting loop */
+#define LOOP_MAX 4096 /* bytes between two samples of one waiting loop */
 
 enum cpu_state { CPU_BEATS, CPU_SPINS, CPU_RUNS_IRQS_OFF, CPU_RUNS, CPU_USER, CPU_DEAD, CPU_IDLE };
 
 static const char *const state_names[] = {
-	[CPU_BEATS] = "alive", [CPU_SPINS] = "spins", [CPU_RUNS_IRQS_OFF] = "runs, IRQs off",
-	[CPU_RUNS] = "runs", [CPU_USER] = "in user mode", [CPU_DEAD] = "halted, IRQs off",
+	[CPU_BEATS] = "alive", [CPU_SPINS] = "spins",       [CPU_RUNS_IRQS_OFF] = "runs, IRQs off",
+	[CPU_RUNS] = "runs",   [CPU_USER] = "in user mode", [CPU_DEAD] = "halted, IRQs off",
 	[CPU_IDLE] = "halted",
 };
 
@@ -150,9 +150,12 @@ static char *state_title(const struct hang_cpu *cpus, const enum cpu_state *stat
 	int cpu = story_cpu(cpus, states, n, state);
 	g_autofree char *chain = autopsy_chain(cpus[cpu].stack, STACK_MAX, CHAIN_MAX);
 	g_autofree char *list = cpu_list(states, n, state, false);
-	const char *const verbs[] = { [CPU_SPINS] = "spin", [CPU_RUNS_IRQS_OFF] = "run with IRQs off",
-				      [CPU_RUNS] = "run", [CPU_USER] = "run user code",
-				      [CPU_DEAD] = "halted with IRQs off", [CPU_IDLE] = "halted" };
+	const char *const verbs[] = { [CPU_SPINS] = "spin",
+				      [CPU_RUNS_IRQS_OFF] = "run with IRQs off",
+				      [CPU_RUNS] = "run",
+				      [CPU_USER] = "run user code",
+				      [CPU_DEAD] = "halted with IRQs off",
+				      [CPU_IDLE] = "halted" };
 
 	if (state == CPU_DEAD || state == CPU_IDLE)
 		return g_strdup_printf("%s: vCPUs %s %s", lead, list, verbs[state]);
@@ -208,8 +211,8 @@ void autopsy_hang(const struct hang_cpu *cpus, unsigned ncpus, struct autopsy *r
 		enum cpu_state state;
 		enum verdict_kind kind;
 	} order[] = {
-		{ CPU_SPINS, KIND_DEADLOCK },	{ CPU_RUNS_IRQS_OFF, KIND_LOCKUP },
-		{ CPU_RUNS, KIND_LOCKUP },	{ CPU_USER, KIND_LOCKUP },
+		{ CPU_SPINS, KIND_DEADLOCK },   { CPU_RUNS_IRQS_OFF, KIND_LOCKUP },
+		{ CPU_RUNS, KIND_LOCKUP },      { CPU_USER, KIND_LOCKUP },
 		{ CPU_DEAD, KIND_SILENT_STOP }, { CPU_IDLE, KIND_SILENT_STOP },
 	};
 	g_autofree enum cpu_state *states = NULL;
@@ -235,7 +238,8 @@ void autopsy_hang(const struct hang_cpu *cpus, unsigned ncpus, struct autopsy *r
 		ret->title = g_strdup("silent-stop: heartbeats stopped, then went on");
 	silent = cpu_list(states, ncpus, CPU_BEATS, true);
 	tops = top_symbols(cpus, ncpus);
-	ret->reason = g_strdup_printf("heartbeats of vCPUs %s stopped%s", *silent ? silent : "-", tops);
+	ret->reason =
+		g_strdup_printf("heartbeats of vCPUs %s stopped%s", *silent ? silent : "-", tops);
 	ret->excerpt = table(cpus, states, ncpus);
 }
 

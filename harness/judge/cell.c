@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The jobs of a cell to one verdict. A failure seen once is a failure, unless nothing foretold it and
- * the emulator alone may be to blame; `clean` adds the exposure of all clean jobs up.
+ * The jobs of a cell to one verdict. A failure seen once is a failure, unless nothing foretold it
+ * and the emulator alone may be to blame; `clean` adds the exposure of all clean jobs up.
  */
 #include "judge/judge.h"
+
+#include "stats/rate.h"
 
 #include <math.h>
 #include <string.h>
@@ -35,17 +37,17 @@ static void reason_take(struct verdict *v, char *reason)
 
 static double time_to_failure_s(const struct verdict *v, int64_t began_us)
 {
-	return v->failed_us && began_us && v->failed_us >= began_us ?
-		       (double)(v->failed_us - began_us) / G_USEC_PER_SEC :
-		       NAN;
+	return v->failed_us && began_us && v->failed_us >= began_us
+		       ? (double)(v->failed_us - began_us) / G_USEC_PER_SEC
+		       : NAN;
 }
 
 static void doubt(struct cell_verdict *ret, const char *why)
 {
 	g_autofree char *title = g_steal_pointer(&ret->v.title);
 
-	reason_take(&ret->v, g_strdup_printf("seen once: '%s'; %s", title ? title : "a failure",
-					     why));
+	reason_take(&ret->v,
+		    g_strdup_printf("seen once: '%s'; %s", title ? title : "a failure", why));
 	ret->v.value = VERDICT_INCONCLUSIVE;
 	ret->v.kind = KIND_NONE;
 	g_clear_pointer(&ret->v.hazard, g_free);
@@ -65,32 +67,33 @@ static enum cell_needs join_affected(const struct verdict *jobs, const int64_t *
 		return CELL_DONE;
 	/* Nothing but this model's runs say so: the emulator's idea of the CPU may be to blame. */
 	if (!rule->second_model || !after) {
-		reason_take(&ret->v, g_strdup_printf("%s; not foretold, to be repeated under a second "
-						     "CPU model",
-						     jobs[first].reason));
+		reason_take(&ret->v,
+			    g_strdup_printf("%s; not foretold, to be repeated under a second "
+					    "CPU model",
+					    jobs[first].reason));
 		return CELL_SECOND_MODEL;
 	}
 	if (jobs[n - 1].value == VERDICT_INFRA && jobs[n - 1].retry && after < 2)
 		return CELL_SECOND_MODEL;
-	doubt(ret, jobs[n - 1].value == VERDICT_CLEAN ?
-			   "a second CPU model did not confirm it" :
-			   "the run under a second CPU model could not tell");
+	doubt(ret, jobs[n - 1].value == VERDICT_CLEAN
+			   ? "a second CPU model did not confirm it"
+			   : "the run under a second CPU model could not tell");
 	return CELL_DONE;
 }
 
-/* P(missed) = exp(-rate x exposure): exponential time to failure per unit of exposure. */
 static void state_confidence(const struct cell_rule *rule, double exposure,
 			     struct cell_verdict *ret)
 {
 	double limit = 1 - rule->confidence;
 
-	if (!(rule->rate_lower > 0)) {
-		reason_take(&ret->v, g_strdup_printf("passed, exposure %.0f; uncalibrated: no control "
-						     "says how much is enough",
-						     exposure));
+	ret->p_missed = rate_p_missed(rule->rate_lower, exposure);
+	if (isnan(ret->p_missed)) {
+		reason_take(&ret->v,
+			    g_strdup_printf("passed, exposure %.0f; uncalibrated: no control "
+					    "says how much is enough",
+					    exposure));
 		return;
 	}
-	ret->p_missed = exp(-rule->rate_lower * exposure);
 	/* 1 - 0.99 is not 0.01 in binary: half a part in a million is no reason to differ. */
 	if (ret->p_missed <= limit * (1 + 5e-7)) {
 		ret->confidence = 1 - ret->p_missed;
@@ -99,9 +102,10 @@ static void state_confidence(const struct cell_rule *rule, double exposure,
 		return;
 	}
 	ret->v.value = VERDICT_INCONCLUSIVE;
-	reason_take(&ret->v, g_strdup_printf("passed, but exposure %.0f leaves P(missed) <= %.2g, above "
-					     "the asked %.2g",
-					     exposure, ret->p_missed, limit));
+	reason_take(&ret->v,
+		    g_strdup_printf("passed, but exposure %.0f leaves P(missed) <= %.2g, above "
+				    "the asked %.2g",
+				    exposure, ret->p_missed, limit));
 }
 
 static void join_clean(const struct verdict *jobs, unsigned n, unsigned first,
@@ -159,9 +163,12 @@ static enum cell_needs join_rest(const struct verdict *jobs, unsigned n, struct 
 void judge_cell(const struct verdict *jobs, const int64_t *began_us, unsigned n,
 		const struct cell_rule *rule, struct cell_verdict *ret, enum cell_needs *needs_more)
 {
-	int affected = first_of(jobs, n, VERDICT_AFFECTED), clean = first_of(jobs, n, VERDICT_CLEAN);
+	int affected = first_of(jobs, n, VERDICT_AFFECTED),
+	    clean = first_of(jobs, n, VERDICT_CLEAN);
 
-	*ret = (struct cell_verdict){ .confidence = NAN, .p_missed = NAN, .time_to_failure_s = NAN };
+	*ret = (struct cell_verdict){ .confidence = NAN,
+				      .p_missed = NAN,
+				      .time_to_failure_s = NAN };
 	*needs_more = CELL_DONE;
 	if (affected >= 0)
 		*needs_more = join_affected(jobs, began_us, n, affected, rule, ret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Deadlock rules over register samples. A rule holds only if it holds in every sample of the window:
- * one sample of a live guest under lock contention looks just like a deadlock.
+ * Deadlock rules over register samples. A rule holds only if it holds in every sample of the
+ * window: one sample of a live guest under lock contention looks just like a deadlock.
  */
 #include "judge/hang.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One job's evidence to one verdict. Order of evidence: the lab's own failures, splats on the console,
- * liveness, early exit, taint, the probe's self-check; `clean` is what is left, and needs exposure.
+ * One job's evidence to one verdict. Order of evidence: the lab's own failures, splats on the
+ * console, liveness, early exit, taint, the probe's self-check; `clean` is what is left, and needs
+ * exposure.
  */
 #include "judge/judge.h"
 
@@ -19,7 +20,7 @@ struct trial {
 	const struct evidence *ev;
 	const struct judge_params *params;
 	const struct console_report *report;
-	size_t run_offset;	/* console bytes from here on came while the probe ran */
+	size_t run_offset; /* console bytes from here on came while the probe ran */
 	struct verdict *v;
 };
 
@@ -238,11 +239,39 @@ static bool judge_boot(struct trial *t)
 	return true;
 }
 
+/*
+ * An int3 was executed, but memory holds another byte there: "Code:" shows the bytes up to the one
+ * behind the int3 in <>. TCG up to 10.0 can translate a block while another vCPU replaces the int3,
+ * and keep it; a CPU cannot, as the kernel makes all of them serialise before it forgets the patch.
+ * Seen on clean 6.12.95 and 7.2.13.
+ */
+static bool is_phantom_int3(const struct console_event *event)
+{
+	const char *code = strstr(event->excerpt ? event->excerpt : "", "Code: ");
+	const char *mark = code ? strchr(code, '<') : NULL;
+
+	return strstr(event->title, "unexpected int3") && mark && mark - code >= 9 &&
+	       !memchr(code, '\n', mark - code) && strncmp(mark - 3, "cc", 2) != 0;
+}
+
+static void decide_phantom(struct trial *t, const struct console_event *event)
+{
+	t->v->retry = true;
+	t->v->excerpt = g_strdup(event->excerpt);
+	decide(t, VERDICT_INFRA, KIND_NONE, NULL,
+	       "%s, where memory holds no int3: the emulator ran a stale translation",
+	       event->title);
+}
+
 /* Splats while the probe ran that need no second witness. */
 static bool judge_splat(struct trial *t)
 {
 	const struct console_event *event = first_in_run(t, is_strong), *other;
 
+	if (event && t->ev->emulated && is_phantom_int3(event)) {
+		decide_phantom(t, event);
+		return true;
+	}
 	if (event) {
 		decide_event(t, event);
 		return true;
@@ -282,12 +311,18 @@ static bool judge_hang(struct trial *t)
 		       "%s, and the console shows '%s'", autopsy.reason, weak->title);
 	} else {
 		t->v->excerpt = g_strdup(autopsy.excerpt);
-		decide(t, VERDICT_AFFECTED, autopsy.kind, autopsy.title, "%s%s%s%s",
-		       autopsy.reason, weak ? "; the console shows '" : "",
-		       weak ? weak->title : "", weak ? "'" : "");
+		decide(t, VERDICT_AFFECTED, autopsy.kind, autopsy.title, "%s%s%s%s", autopsy.reason,
+		       weak ? "; the console shows '" : "", weak ? weak->title : "",
+		       weak ? "'" : "");
 	}
 	autopsy_clear(&autopsy);
 	return true;
+}
+
+static const char *starvation_name(const struct evidence *ev)
+{
+	return ev->starvation == STARVATION_SEEN ? "held the guest back" :
+						   "may have held the guest back";
 }
 
 /* Lockups and stalls without loss of liveness: believed unless the host held the guest back. */
@@ -297,11 +332,11 @@ static bool judge_weak(struct trial *t)
 
 	if (!weak)
 		return false;
-	if (t->ev->starved) {
+	if (t->ev->starvation != STARVATION_NONE) {
 		t->v->excerpt = g_strdup(weak->excerpt);
 		decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL,
-		       "'%s' on a starved host: cannot tell the kernel's fault from the host's",
-		       weak->title);
+		       "'%s' on a host that %s: cannot tell the kernel's fault from the host's",
+		       weak->title, starvation_name(t->ev));
 	} else {
 		decide_event(t, weak);
 	}
@@ -323,7 +358,8 @@ static bool judge_taint(struct trial *t)
 		const char *title;
 	} known[] = {
 		{ TAINT_DIE, KIND_OOPS, "oops: the kernel is tainted 'D' (died)" },
-		{ TAINT_BAD_PAGE, KIND_CORRUPTION, "corruption: the kernel is tainted 'B' (bad page)" },
+		{ TAINT_BAD_PAGE, KIND_CORRUPTION,
+		  "corruption: the kernel is tainted 'B' (bad page)" },
 		{ TAINT_LOCKUP, KIND_LOCKUP, "lockup: the kernel is tainted 'L' (soft lockup)" },
 	};
 	const struct evidence *ev = t->ev;
@@ -331,9 +367,9 @@ static bool judge_taint(struct trial *t)
 	for (unsigned i = 0; i < G_N_ELEMENTS(known); i++) {
 		if (!taint_is_new(ev, known[i].bit))
 			continue;
-		if (known[i].bit == TAINT_LOCKUP && ev->starved) {
-			decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL,
-			       "%s, on a starved host", known[i].title);
+		if (known[i].bit == TAINT_LOCKUP && ev->starvation != STARVATION_NONE) {
+			decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "%s, on a host that %s",
+			       known[i].title, starvation_name(ev));
 			return true;
 		}
 		t->v->failed_us = ev->ended_us;
@@ -351,7 +387,7 @@ static enum verdict_kind reason_kind(const char *reason)
 		const char *word;
 		enum verdict_kind kind;
 	} words[] = {
-		{ "lost", KIND_LOST_EVENTS },	 { "missed", KIND_LOST_EVENTS },
+		{ "lost", KIND_LOST_EVENTS },    { "missed", KIND_LOST_EVENTS },
 		{ "missing", KIND_LOST_EVENTS }, { "killed", KIND_KILLED_TASK },
 		{ "signal", KIND_KILLED_TASK },
 	};

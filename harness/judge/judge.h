@@ -68,6 +68,13 @@ struct hang_cpu {
 				 * shorter; names come without +offset; "?" are frames without symbol */
 };
 
+/*
+ * Did the host hold the vCPUs back while the probe ran? SEEN: liveness said LIVE_STARVED, or the
+ * vCPU threads waited for a host CPU for more than a tenth of the run. Lockups and stalls on the
+ * console alone are believed only with NONE.
+ */
+enum starvation { STARVATION_UNKNOWN, STARVATION_NONE, STARVATION_SEEN };
+
 /* When a part of the console came; for dating splats and telling boot from run. */
 struct console_mark {
 	size_t offset;		/* the first byte of the part */
@@ -97,7 +104,8 @@ struct evidence {
 	unsigned n_marks;
 	int64_t started_us;	/* the start command was sent: splats count from here on */
 	int64_t silent_us;	/* HANG: the last beat of the CPU that went silent first */
-	bool starved;		/* the host held the vCPUs back while the probe ran (LIVE_STARVED) */
+	enum starvation starvation;
+	bool emulated;			/* by TCG, which has faults of its own */
 };
 
 /* A hazard's symptom, from hazards.yaml. */

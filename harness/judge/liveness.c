@@ -47,7 +47,8 @@ static void start(struct liveness *l, int64_t at_us, int64_t delay_us)
 	l->last_delay_us = delay_us;
 }
 
-/* The first valid page starts the count of all its CPUs anew: before it there was no page to read. */
+/* The first valid page starts the count of all its CPUs anew: before it there was no page to read.
+ */
 static void learn_cpus(struct liveness *l, int64_t at_us, const struct wire_status *page,
 		       int64_t delay_us)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Signatures against what was seen. Names are compared as whole words; ".part.0" and kin are ignored. */
+/* Signatures against what was seen. Names are compared as whole words; ".part.0" and kin are
+ * ignored. */
 #include "judge/signature.h"
 
 #include <string.h>
 
-#define CONSOLE_REACH (1u << 20)	/* bytes of console that are searched */
+#define CONSOLE_REACH (1u << 20) /* bytes of console that are searched */
 
 static bool is_word(char c)
 {

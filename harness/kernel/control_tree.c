@@ -16,6 +16,8 @@
 #define CONFIG_TIMEOUT_S 600
 #define MAKE_TIMEOUT_S (3 * 3600)
 #define ROOM_MIB 1536 /* source 490, objects 200, package 140; the rest is for ccache */
+#define REASON_LINES 4
+#define REASON_LINE_MAX 300
 #define SAY_EVERY_US (2 * G_USEC_PER_SEC)
 
 /*
@@ -190,6 +192,22 @@ static void make_line(const char *line, void *user)
 		     seconds / 60, seconds % 60);
 }
 
+/* The lines of make's output that say why it failed: its first errors, not the last words. */
+static char *make_reason(const char *output)
+{
+	g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
+	g_autoptr(GString) reason = g_string_new(NULL);
+	unsigned kept = 0;
+
+	for (char **line = lines; *line && kept < REASON_LINES; line++) {
+		if (!strstr(*line, "error:") && !strstr(*line, "***"))
+			continue;
+		g_string_append_printf(reason, "%s%.*s", kept++ ? " / " : "", REASON_LINE_MAX,
+				       g_strstrip(*line));
+	}
+	return g_utf8_make_valid(kept ? reason->str : "it named no error", -1);
+}
+
 /* Run make with everything that the caller's environment could change pinned. */
 static bool run_make(struct control_tree *tree, const char *name, const char *target,
 		     unsigned timeout_s, GError **error)
@@ -236,8 +254,16 @@ static bool run_make(struct control_tree *tree, const char *name, const char *ta
 				  .on_line = timeout_s == MAKE_TIMEOUT_S ? make_line : NULL,
 				  .user = &watch };
 
+	g_autofree char *output = NULL, *reason = NULL;
+	int status;
+
 	tree->steps = 0;
-	return proc_run(&spec, NULL, NULL, error);
+	if (!proc_run(&spec, &output, &status, error))
+		return false;
+	if (!status)
+		return true;
+	reason = make_reason(output);
+	return lab_fail(error, LAB_ERROR_INFRA, "make exited with code %d: '%s'", status, reason);
 }
 
 bool control_tree_configure(struct control_tree *tree, const char *fragment, GError **error)

@@ -24,8 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(archive, archive_read_free)
 /* Skipped but for Kconfig files and Makefiles. An option of the fragment that needs one of these
  * fails the build at once ("No rule to make target"): take the folder out of the list then. */
 static const char *const skipped[] = {
-	"Documentation/", "drivers/gpu/",   "drivers/infiniband/", "drivers/media/",
-	"drivers/net/",   "drivers/scsi/",  "drivers/staging/",    "samples/",
+	"Documentation/", "drivers/gpu/",          "drivers/infiniband/",
+	"drivers/media/", "drivers/net/ethernet/", "drivers/net/wireless/",
+	"drivers/scsi/",  "drivers/staging/",      "samples/",
 	"sound/",         "tools/testing/",
 };
 

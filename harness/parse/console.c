@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From bytes to kernel messages: lines, control bytes, time stamps in mid-line (two CPUs, one UART),
- * NMI chatter, lines torn by it. Splats are told in console_splat.c and read in console_event.c.
+ * From bytes to kernel messages: lines, control bytes, time stamps in mid-line (two CPUs, one
+ * UART), NMI chatter, lines torn by it. Splats are told in console_splat.c and read in
+ * console_event.c.
  */
 #include "parse/console_priv.h"
 
@@ -15,16 +16,16 @@ struct context_line {
 struct console {
 	struct console_report report;
 	struct console_event events[CONSOLE_EVENTS_MAX];
-	struct console_event spare;	/* of a class that has its share: read, then forgotten */
-	struct console_event *current;	/* the open one */
-	struct open_event open;		/* of `current`; splat == NULL: none */
+	struct console_event spare;    /* of a class that has its share: read, then forgotten */
+	struct console_event *current; /* the open one */
+	struct open_event open;        /* of `current`; splat == NULL: none */
 	struct context_line context[CONTEXT_LINES];
 	unsigned context_next;
-	char carry[CONSOLE_LINE_MAX];	/* a line whose end has not come */
+	char carry[CONSOLE_LINE_MAX]; /* a line whose end has not come */
 	size_t carry_len;
-	uint64_t line_offset;		/* of the line at hand */
-	char held[CONSOLE_LINE_MAX];	/* head of a message that NMI chatter cut off */
-	size_t held_len, held_text;	/* held_text: where its text starts, behind the prefix */
+	uint64_t line_offset;        /* of the line at hand */
+	char held[CONSOLE_LINE_MAX]; /* head of a message that NMI chatter cut off */
+	size_t held_len, held_text;  /* held_text: where its text starts, behind the prefix */
 	struct segment held_seg;
 	char clean[CONSOLE_LINE_MAX], joined[CONSOLE_LINE_MAX * 2], cut[CONSOLE_LINE_MAX];
 	bool finished;
@@ -104,7 +105,8 @@ static const struct splat *find_inside(struct segment *seg, const char **ret_res
 		const char *at = end ? end - strlen(marks[i]) : NULL;
 		const struct splat *splat;
 
-		/* "---[ end Kernel panic - not syncing" is an end, and "[ BUG:" has its own entry. */
+		/* "---[ end Kernel panic - not syncing" is an end, and "[ BUG:" has its own entry.
+		 */
 		if (!at || at == seg->text || bytes_after(seg->text, at - seg->text, "[ "))
 			continue;
 		splat = splat_find(at, seg->text + seg->len - at, ret_rest);
@@ -258,7 +260,8 @@ static size_t chatter_len(const char *p, const char *end)
  */
 static bool chatter_cut(struct console *c, struct segment *seg, bool *ret_tail)
 {
-	static const char *const words[] = { "Uhhuh. NMI rec", "Dazed and conf", "Do you have a str" };
+	static const char *const words[] = { "Uhhuh. NMI rec", "Dazed and conf",
+					     "Do you have a str" };
 	const char *p = seg->raw, *end = seg->raw + seg->raw_len;
 	size_t head = seg->text - seg->raw, n = 0;
 	bool any = false;
@@ -491,13 +494,21 @@ struct console *console_scan(const void *data, size_t len)
 const char *console_class_name(enum console_class class)
 {
 	static const char *const names[CONSOLE__COUNT] = {
-		[CONSOLE_OOPS] = "oops", [CONSOLE_CORRUPTION] = "corruption",
-		[CONSOLE_LOCKDEP] = "lockdep", [CONSOLE_HARD_LOCKUP] = "hard-lockup",
-		[CONSOLE_HUNG_TASK] = "hung-task", [CONSOLE_SOFT_LOCKUP] = "soft-lockup",
-		[CONSOLE_RCU_STALL] = "rcu-stall", [CONSOLE_PANIC] = "panic",
-		[CONSOLE_KILLED_INIT] = "killed-init", [CONSOLE_BOOT_FAILURE] = "boot-failure",
-		[CONSOLE_WEATHER] = "weather", [CONSOLE_WARN] = "warn", [CONSOLE_RACE] = "race",
-		[CONSOLE_UNDEFINED] = "undefined", [CONSOLE_OOM] = "oom",
+		[CONSOLE_OOPS] = "oops",
+		[CONSOLE_CORRUPTION] = "corruption",
+		[CONSOLE_LOCKDEP] = "lockdep",
+		[CONSOLE_HARD_LOCKUP] = "hard-lockup",
+		[CONSOLE_HUNG_TASK] = "hung-task",
+		[CONSOLE_SOFT_LOCKUP] = "soft-lockup",
+		[CONSOLE_RCU_STALL] = "rcu-stall",
+		[CONSOLE_PANIC] = "panic",
+		[CONSOLE_KILLED_INIT] = "killed-init",
+		[CONSOLE_BOOT_FAILURE] = "boot-failure",
+		[CONSOLE_WEATHER] = "weather",
+		[CONSOLE_WARN] = "warn",
+		[CONSOLE_RACE] = "race",
+		[CONSOLE_UNDEFINED] = "undefined",
+		[CONSOLE_OOM] = "oom",
 		[CONSOLE_USER_FAULT] = "user-fault",
 	};
 

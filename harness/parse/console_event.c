@@ -48,7 +48,8 @@ static char *symbol_stable(const char *name)
 
 	if (g_str_has_prefix(name, "bpf_prog_") && n > strlen("bpf_prog_") + 16 &&
 	    strspn(tag, "0123456789abcdef") == 16 && tag[16] == '_')
-		return g_strdup_printf("bpf_prog%.*s", (int)(n - strlen("bpf_prog_") - 16), tag + 16);
+		return g_strdup_printf("bpf_prog%.*s", (int)(n - strlen("bpf_prog_") - 16),
+				       tag + 16);
 	return g_strndup(name, n ? n : strlen(name));
 }
 
@@ -67,7 +68,7 @@ static void text_stable(const char *text, size_t len, char ret[SYMBOL_MAX])
 {
 	const char *end = text + MIN(len, SYMBOL_MAX * 2);
 	size_t n = 0;
-	bool word = false;	/* the previous byte belongs to a word */
+	bool word = false; /* the previous byte belongs to a word */
 
 	while (text < end && n < SYMBOL_MAX - 5) {
 		size_t skip = word ? 0 : address_len(text, end);
@@ -193,7 +194,8 @@ static void frame_add(struct open_event *open, struct console_event *ev, const c
 		event_title(open, ev);
 }
 
-/* "RIP: 0010:f+0x1/0x2", "RIP: 0010:[<addr>]  [<addr>] f+0x1/0x2", "IP: f+0x..", "RIP  [<addr>] f". */
+/* "RIP: 0010:f+0x1/0x2", "RIP: 0010:[<addr>]  [<addr>] f+0x1/0x2", "IP: f+0x..", "RIP  [<addr>] f".
+ */
 static bool body_ip(struct open_event *open, struct console_event *ev, const struct segment *seg)
 {
 	char name[SYMBOL_MAX];
@@ -212,7 +214,8 @@ static bool body_ip(struct open_event *open, struct console_event *ev, const str
 	return true;
 }
 
-/* Call trace lines: " f+0x1/0x2", " [<addr>] f+0x1/0x2"; '?' marks what the kernel itself doubts. */
+/* Call trace lines: " f+0x1/0x2", " [<addr>] f+0x1/0x2"; '?' marks what the kernel itself doubts.
+ */
 static void body_frame(struct open_event *open, struct console_event *ev, const struct segment *seg)
 {
 	const char *p = seg->text, *end = seg->text + seg->len;
@@ -276,7 +279,7 @@ static const char *guilty_frame(const struct open_event *open, const struct cons
 static const char *class_lead(enum console_class class)
 {
 	static const char *const leads[CONSOLE__COUNT] = {
-		[CONSOLE_OOPS] = "oops: ", [CONSOLE_CORRUPTION] = "corruption: ",
+		[CONSOLE_OOPS] = "oops: ",       [CONSOLE_CORRUPTION] = "corruption: ",
 		[CONSOLE_LOCKDEP] = "lockdep: ", [CONSOLE_PANIC] = "panic: ",
 		[CONSOLE_WEATHER] = "weather: ",
 	};
@@ -286,8 +289,8 @@ static const char *class_lead(enum console_class class)
 
 static char *killed_title(const struct console_event *ev)
 {
-	return ev->signal ? g_strdup_printf("init killed by signal %d", ev->signal) :
-			    g_strdup("init exited");
+	return ev->signal ? g_strdup_printf("init killed by signal %d", ev->signal)
+			  : g_strdup("init exited");
 }
 
 void event_title(const struct open_event *open, struct console_event *ev)

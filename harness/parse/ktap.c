@@ -88,7 +88,7 @@ static enum ktap_result directive(const char *p, const char *end, bool ok, char 
 		const char *word;
 		enum ktap_result result;
 	} words[] = {
-		{ "SKIP", KTAP_SKIP },	   { "TODO", KTAP_TODO },	{ "XFAIL", KTAP_XFAIL },
+		{ "SKIP", KTAP_SKIP },       { "TODO", KTAP_TODO },   { "XFAIL", KTAP_XFAIL },
 		{ "TIMEOUT", KTAP_TIMEOUT }, { "ERROR", KTAP_ERROR },
 	};
 
@@ -248,8 +248,8 @@ bool ktap_is_ok(const struct ktap *k)
 const char *ktap_result_name(enum ktap_result result)
 {
 	static const char *const names[KTAP__COUNT] = {
-		[KTAP_PASS] = "pass", [KTAP_FAIL] = "fail", [KTAP_SKIP] = "skip",
-		[KTAP_TODO] = "todo", [KTAP_XFAIL] = "xfail", [KTAP_TIMEOUT] = "timeout",
+		[KTAP_PASS] = "pass",   [KTAP_FAIL] = "fail",   [KTAP_SKIP] = "skip",
+		[KTAP_TODO] = "todo",   [KTAP_XFAIL] = "xfail", [KTAP_TIMEOUT] = "timeout",
 		[KTAP_ERROR] = "error",
 	};
 

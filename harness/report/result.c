@@ -88,7 +88,7 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 		sum_exposure(cell), "smp", (int)cell->job->smp, "accel", cell->job->accel, "amplify",
 		o->amplify ?: delay_level_name(cell->job->amplify), "cpu_model", o->cpu_model, "seed",
 		seed, "rung", o->rung, "nmi_source", o->nmi_source, "findings",
-		o->findings ? json_incref(o->findings) : json_array(), "limits",
+		strings(o->verdict.findings), "limits",
 		o->limits ? json_incref(o->limits) : json_array(), "foretold", cell->foretold,
 		"calibration", cell->calibration, "jobs", jobs);
 }

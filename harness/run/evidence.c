@@ -2,18 +2,21 @@
 /* Read a journal as evidence. Everything in it may have come from a hostile guest. */
 #include "run/evidence.h"
 
-#include "parse/console.h"
 #include "parse/wire.h"
 
 #include <string.h>
+
+#define STARVED_SHARE 0.1
 
 /* What is taken from the events on one walk over them. */
 struct reading {
 	struct evidence ev;
 	json_t *hello, *begin, *result, *start, *hang;	/* borrowed */
 	double last_counter;
-	size_t status_at;
+	size_t status_at, console_at;
+	int64_t first_delay_us, last_delay_us;	/* of the run; -1: no reading yet */
 	struct hang_cpu *cpus;
+	GArray *marks;			/* of struct console_mark */
 };
 
 void outcome_free(struct outcome *o)
@@ -31,7 +34,6 @@ void outcome_free(struct outcome *o)
 	g_free(o->sites);
 	json_decref(o->exposure);
 	json_decref(o->limits);
-	json_decref(o->findings);
 	g_free(o->digest);
 	g_free(o);
 }
@@ -48,6 +50,11 @@ static void read_status(struct reading *r, const json_t *event, const struct jou
 	json_int_t n = json_integer_value(json_object_get(event, "n"));
 	struct wire_status page = { 0 };
 
+	if (r->begin) {
+		r->last_delay_us = json_integer_value(json_object_get(event, "delay_us"));
+		if (r->first_delay_us < 0)
+			r->first_delay_us = r->last_delay_us;
+	}
 	if (n <= 0 || (size_t)n > sizeof(page) || r->status_at + n > view->len[STREAM_STATUS])
 		return;
 	memcpy(&page, view->data[STREAM_STATUS] + r->status_at, n);
@@ -59,6 +66,15 @@ static void read_status(struct reading *r, const json_t *event, const struct jou
 					   page.counters[0] - r->last_counter);
 		r->ev.exposure = r->last_counter = page.counters[0];
 	}
+}
+
+static void read_console(struct reading *r, const json_t *event, int64_t at_us)
+{
+	const struct console_mark mark = { .offset = r->console_at, .at_us = at_us };
+
+	g_array_append_val(r->marks, mark);
+	r->console_at += MAX(json_integer_value(json_object_get(event, "n")), 0);
+	r->ev.console_dropped = json_integer_value(json_object_get(event, "dropped"));
 }
 
 static void read_end(struct reading *r, const json_t *event, int64_t at_us)
@@ -85,12 +101,12 @@ static void read_event(struct reading *r, json_t *event, const struct journal_vi
 		if (g_strcmp0(get(event, "stream"), "status") == 0)
 			read_status(r, event, view);
 		else if (g_strcmp0(get(event, "stream"), "console") == 0)
-			r->ev.console_dropped =
-				json_integer_value(json_object_get(event, "dropped"));
+			read_console(r, event, at_us);
 	} else if (strcmp(name, "start") == 0) {
 		r->start = event;
 	} else if (strcmp(name, "hello") == 0 && !r->hello) {
 		r->hello = event;
+		r->ev.started_us = at_us;	/* the start command is the answer to it */
 	} else if (strcmp(name, "begin") == 0 && !r->begin) {
 		r->begin = event;
 		r->ev.began_us = at_us;
@@ -100,7 +116,8 @@ static void read_event(struct reading *r, json_t *event, const struct journal_vi
 	} else if (strcmp(name, "hang") == 0) {
 		r->hang = event;
 		/* the silence began before it was found out */
-		r->ev.ended_us = json_integer_value(json_object_get(event, "since_us"));
+		r->ev.silent_us = json_integer_value(json_object_get(event, "since_us"));
+		r->ev.ended_us = r->ev.silent_us;
 	} else if (strcmp(name, "end") == 0) {
 		read_end(r, event, at_us);
 	}
@@ -164,10 +181,25 @@ static void read_hang(struct reading *r)
 	r->ev.hang = r->cpus;
 }
 
+/* Starved is who waited for a host CPU for more than STARVED_SHARE of the probe's run. */
+static void read_starvation(struct reading *r)
+{
+	int64_t run_us = r->ev.ended_us - r->ev.began_us;
+
+	if (r->first_delay_us < 0 || run_us <= 0)
+		return;
+	r->ev.starvation = r->last_delay_us - r->first_delay_us > STARVED_SHARE * run_us ?
+				   STARVATION_SEEN :
+				   STARVATION_NONE;
+}
+
 static void read_all(struct reading *r, const struct journal_view *view)
 {
 	json_t *event;
 	size_t i;
+
+	r->first_delay_us = -1;
+	r->marks = g_array_new(FALSE, FALSE, sizeof(struct console_mark));
 
 	r->ev.console = view->data[STREAM_CONSOLE];
 	r->ev.console_len = view->len[STREAM_CONSOLE];
@@ -178,28 +210,12 @@ static void read_all(struct reading *r, const struct journal_view *view)
 	if (json_is_integer(json_object_get(r->hello, "taint")))
 		r->ev.taint_before = json_integer_value(json_object_get(r->hello, "taint"));
 	r->ev.amplified = get(r->start, "plugin") != NULL;
+	r->ev.emulated = g_strcmp0(get(view->spec, "accel"), "tcg") == 0;
+	r->ev.marks = (const struct console_mark *)r->marks->data;
+	r->ev.n_marks = r->marks->len;
 	read_result(r);
 	read_hang(r);
-}
-
-/* Splats that change no verdict but deserve a line: data races, warnings. */
-static json_t *list_findings(const struct journal_view *view)
-{
-	g_autoptr(console) c = console_scan(view->data[STREAM_CONSOLE], view->len[STREAM_CONSOLE]);
-	const struct console_report *report = console_report(c);
-	json_t *findings = json_array();
-
-	for (unsigned i = 0; i < report->n; i++) {
-		const struct console_event *ev = &report->events[i];
-
-		if (ev->class == CONSOLE_WARN || ev->class == CONSOLE_RACE ||
-		    ev->class == CONSOLE_UNDEFINED || ev->class == CONSOLE_LOCKDEP)
-			json_array_append_new(findings,
-					      json_pack("{s:s, s:s}", "class",
-							console_class_name(ev->class), "title",
-							ev->title));
-	}
-	return findings;
+	read_starvation(r);
 }
 
 static struct outcome *describe(const char *dir, const struct journal_view *view,
@@ -221,7 +237,6 @@ static struct outcome *describe(const char *dir, const struct journal_view *view
 	o->engine_version = g_strdup(get(json_object_get(view->spec, "engine"), "version"));
 	o->sites = g_strdup(get(r->start, "sites"));
 	o->limits = json_deep_copy(json_object_get(r->begin, "limits")) ?: json_array();
-	o->findings = list_findings(view);
 	o->digest = g_strdup(view->digest);
 	o->seed = g_ascii_strtoull(get(view->spec, "seed") ?: "0", NULL, 10);
 	o->end = r->ev.end;
@@ -243,6 +258,7 @@ bool outcome_load(const char *dir, const struct judge_params *params, struct out
 	read_all(&r, view);
 	o = describe(dir, view, &r);
 	judge_job(&r.ev, params, &o->verdict);
+	g_array_free(r.marks, TRUE);
 	g_free(r.cpus);
 	*ret = o;
 	return true;

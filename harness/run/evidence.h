@@ -19,7 +19,6 @@ struct outcome {
 	char *sites;			/* symbols that were delayed, or NULL */
 	json_t *exposure;		/* object: counter name -> number */
 	json_t *limits;			/* array of strings: what the probe could not do */
-	json_t *findings;		/* array of objects: {"class","title"} */
 	char *digest;			/* of the journal */
 	uint64_t seed;
 	enum job_end end;

@@ -13,13 +13,13 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define CASES_MIN 60	/* the corpus only grows */
+#define CASES_MIN 60 /* the corpus only grows */
 #define CORPUS TEST_DIR "/console"
 
 static json_t *event_json(const struct console_event *ev)
 {
-	json_t *o = json_pack("{s:s, s:s}", "class", console_class_name(ev->class), "title",
-			      ev->title);
+	json_t *o =
+		json_pack("{s:s, s:s}", "class", console_class_name(ev->class), "title", ev->title);
 
 	if (ev->frame)
 		json_object_set_new(o, "frame", json_string(ev->frame));
@@ -139,7 +139,8 @@ static void test_corpus(void **unused)
 	if (n < CASES_MIN)
 		fail_msg("%u cases, want at least %u", n, CASES_MIN);
 	if (update)
-		fail_msg("expectations rewritten: look at them, then run without KLAB_GOLDEN_UPDATE");
+		fail_msg("expectations rewritten: look at them, then run without "
+			 "KLAB_GOLDEN_UPDATE");
 }
 
 int main(void)

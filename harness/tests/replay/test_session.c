@@ -365,6 +365,33 @@ static void test_oops_at_boot(void **state)
 	outcome_free(check(t, JOB_END_SPLAT, VERDICT_INFRA));
 }
 
+/* The trap's byte is the one before <>: 0f is a NOP's, so memory held no int3 when it was told. */
+static void test_phantom_int3(void **state)
+{
+	static const struct {
+		const char *byte;
+		enum verdict_value value;
+	} cases[] = { { "0f", VERDICT_INFRA }, { "cc", VERDICT_AFFECTED } };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct tape *t = running_tape();
+		g_autofree char *text = g_strdup_printf(
+			"[   17.369400] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"
+			"[   17.369411] CPU: 2 UID: 0 PID: 52 Comm: init Not tainted 6.12.95 #1\n"
+			"[   17.369420] RIP: 0010:dequeue_entity+0x86/0x580\n"
+			"[   17.369430] Code: 89 d6 48 89 b3 b0 00 00 00 %s <1f> 44 00 00 48 89 de 48\n"
+			"[   17.369440] Call Trace:\n[   17.369450]  <TASK>\n"
+			"[   17.369460]  dequeue_entities+0xce/0x670\n", cases[i].byte);
+
+		status_until(t, 4 * S, 6 * S, 0, 0);
+		console_at(t, 6 * S, text);
+		exit_at(t, 7 * S, GUEST_EXIT_POWEROFF, 0);
+		g_autoptr(outcome) o = check(t, JOB_END_SPLAT, cases[i].value);
+
+		assert_int_equal(o->verdict.retry, cases[i].value == VERDICT_INFRA);
+	}
+}
+
 static void test_deadlock(void **state)
 {
 	struct tape *t = running_tape();
@@ -427,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_reset_at_boot),
 		cmocka_unit_test(test_oops),
 		cmocka_unit_test(test_oops_at_boot),
+		cmocka_unit_test(test_phantom_int3),
 		cmocka_unit_test(test_deadlock),
 		cmocka_unit_test(test_starved),
 		cmocka_unit_test(test_same_tape_same_verdict),

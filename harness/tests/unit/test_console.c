@@ -28,7 +28,8 @@ static void test_live(void **unused)
 	assert_string_equal(ev->title, "oops: NULL pointer dereference");
 	assert_int_equal(ev->at_us, 2000000);
 	assert_int_equal(ev->offset, 22);
-	feed(c, "[    2.000001] Oops: 0000 [#1] SMP NOPTI\n[    2.000002] RIP: 0010:f.cold+0x1/0x2\n");
+	feed(c,
+	     "[    2.000001] Oops: 0000 [#1] SMP NOPTI\n[    2.000002] RIP: 0010:f.cold+0x1/0x2\n");
 	assert_string_equal(ev->title, "oops: NULL pointer dereference in f");
 	assert_string_equal(ev->frame, "f");
 	feed(c, "[    2.000003] ---[ end trace 0000000000000000 ]---\n");
@@ -63,7 +64,12 @@ static void test_floods(void **unused)
 		"BUG: Bad page state in process x  pfn:1\n",
 		"Uhhuh. NMI received for unknown reason 2d on CPU 0.\n",
 		"x[1]: segfault at 0 ip 0 sp 0 error 4\n",
-		"[    1.000000] ", "\r", "[", "BUG: ", "\n", "\033[0m",
+		"[    1.000000] ",
+		"\r",
+		"[",
+		"BUG: ",
+		"\n",
+		"\033[0m",
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(floods); i++) {

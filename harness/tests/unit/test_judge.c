@@ -54,7 +54,7 @@
 /* --- one job ------------------------------------------------------------------------------- */
 
 enum { NOT_BEGUN = 1 << 0, STARVED = 1 << 1, DISTRUSTED = 1 << 2, DROPPED = 1 << 3,
-       TAINT_KNOWN = 1 << 4, RETRY = 1 << 5 };
+       TAINT_KNOWN = 1 << 4, RETRY = 1 << 5, HOST_UNKNOWN = 1 << 6 };
 
 struct job_case {
 	const char *name;
@@ -156,7 +156,9 @@ static const struct job_case job_cases[] = {
 	{ "soft lockup, host fine", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT SOFT, 0, 0,
 	  VERDICT_AFFECTED, KIND_LOCKUP, "soft lockup in find_vmap_area" },
 	{ "soft lockup, host starved", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT SOFT, STARVED, 0,
-	  VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "starved host" },
+	  VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "host that held the guest back" },
+	{ "soft lockup, host unknown", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT SOFT, HOST_UNKNOWN,
+	  0, VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "may have held" },
 	{ "soft lockup panics", JOB_END_GUEST_EXIT, PROBE_NONE, NULL, 5, BOOT SOFT SOFT_PANIC, 0,
 	  0, VERDICT_AFFECTED, KIND_LOCKUP, "soft lockup in find_vmap_area" },
 	{ "soft lockup panics, starved", JOB_END_GUEST_EXIT, PROBE_NONE, NULL, 5,
@@ -226,7 +228,9 @@ static struct evidence evidence_make(const struct job_case *jc)
 		.result = jc->result,
 		.reason = jc->reason,
 		.exposure = jc->exposure,
-		.starved = jc->flags & STARVED,
+		.starvation = jc->flags & STARVED      ? STARVATION_SEEN :
+			      jc->flags & HOST_UNKNOWN ? STARVATION_UNKNOWN :
+							 STARVATION_NONE,
 	};
 }
 

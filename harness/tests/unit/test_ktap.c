@@ -11,14 +11,14 @@
 struct ktap_want {
 	const char *name;
 	const char *text;
-	const char *cases;	/* "name:result[:reason]" joined by '|' */
+	const char *cases; /* "name:result[:reason]" joined by '|' */
 	unsigned missing, misnumbered, odd;
 	bool bailed, ok;
 };
 
 static const struct ktap_want wants[] = {
-	{ "plain", "KTAP version 1\n1..2\nok 1 first\nok 2 - second\n",
-	  "first:pass|second:pass", .ok = true },
+	{ "plain", "KTAP version 1\n1..2\nok 1 first\nok 2 - second\n", "first:pass|second:pass",
+	  .ok = true },
 	{ "fails", "TAP version 13\n1..2\nok 1 a\nnot ok 2 b\n", "a:pass|b:fail" },
 	{ "directives",
 	  "1..6\nok 1 a # SKIP no bpf\nnot ok 2 b # TODO later\nnot ok 3 c # XFAIL known\n"
