@@ -23,6 +23,8 @@
 #define HANDSHAKE_MS 20000	/* a starved host starts QEMU slowly */
 #define COMMAND_MS 10000
 #define STDERR_MAX 8192
+/* A UART hands over a few bytes at a time: gather them, each portion is a record of the journal. */
+#define CONSOLE_GATHER_US 20000
 
 enum { CH_CONSOLE, CH_WIRE, CH_QMP, CH_STDERR, CH__COUNT };
 
@@ -37,7 +39,7 @@ struct qemu {
 	unsigned nvcpus;
 	pid_t *vcpu_tid;
 	int64_t *vcpu_delay_us, *vcpu_run_us;	/* last reading */
-	int64_t sched_at_us;
+	int64_t sched_at_us, console_at_us;
 	int64_t delay_us, run_us;	/* sums over readings */
 	int64_t steal_ticks;
 	uint8_t buf[65536];
@@ -309,6 +311,19 @@ static bool reaped(struct qemu *q)
 	return q->exited;
 }
 
+static int64_t console_hold_us(const struct qemu *q)
+{
+	return MAX(q->console_at_us + CONSOLE_GATHER_US - g_get_monotonic_time(), 0);
+}
+
+static bool take_console(struct qemu *q, bool dead, struct guest_event *ret)
+{
+	if ((console_hold_us(q) && !dead) || !take_bytes(q, CH_CONSOLE, GUEST_CONSOLE, ret))
+		return false;
+	q->console_at_us = g_get_monotonic_time();
+	return true;
+}
+
 /* What is there now; bytes come before the exit that followed them. */
 static bool take_event(struct qemu *q, struct guest_event *ret)
 {
@@ -317,7 +332,7 @@ static bool take_event(struct qemu *q, struct guest_event *ret)
 	qmp_drain(&q->qmp);
 	note_events(q);
 	take_stderr(q);
-	if (take_bytes(q, CH_WIRE, GUEST_WIRE, ret) || take_bytes(q, CH_CONSOLE, GUEST_CONSOLE, ret))
+	if (take_bytes(q, CH_WIRE, GUEST_WIRE, ret) || take_console(q, dead, ret))
 		return true;
 	if (dead)
 		fill_exit(q, ret);
@@ -328,10 +343,15 @@ static bool take_event(struct qemu *q, struct guest_event *ret)
 static void wait_input(struct qemu *q, int timeout_ms)
 {
 	struct pollfd pfd[CH__COUNT];
+	int64_t hold_us = console_hold_us(q);
 	bool hung_up = false;
 
 	for (int i = 0; i < CH__COUNT; i++)
 		pfd[i] = (struct pollfd){ .fd = q->fd[i], .events = POLLIN };
+	if (hold_us) {
+		pfd[CH_CONSOLE].fd = -1;
+		timeout_ms = MIN(timeout_ms, hold_us / 1000 + 1);
+	}
 	if (poll(pfd, CH__COUNT, timeout_ms) <= 0)
 		return;
 	for (int i = 0; i < CH__COUNT; i++)
