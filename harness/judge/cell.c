@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#define CLEAN_JOBS_MAX 3
+
 static void verdict_copy(const struct verdict *from, struct verdict *ret)
 {
 	*ret = *from;
@@ -81,7 +83,8 @@ static enum cell_needs join_affected(const struct verdict *jobs, const int64_t *
 	return CELL_DONE;
 }
 
-static void state_confidence(const struct cell_rule *rule, double exposure,
+/* False when the exposure is too little for the asked confidence. */
+static bool state_confidence(const struct cell_rule *rule, double exposure,
 			     struct cell_verdict *ret)
 {
 	double limit = 1 - rule->confidence;
@@ -92,23 +95,25 @@ static void state_confidence(const struct cell_rule *rule, double exposure,
 			    g_strdup_printf("passed, exposure %.0f; uncalibrated: no control "
 					    "says how much is enough",
 					    exposure));
-		return;
+		return true;
 	}
 	/* 1 - 0.99 is not 0.01 in binary: half a part in a million is no reason to differ. */
 	if (ret->p_missed <= limit * (1 + 5e-7)) {
 		ret->confidence = 1 - ret->p_missed;
 		reason_take(&ret->v, g_strdup_printf("passed, exposure %.0f, P(missed) <= %.2g",
 						     exposure, ret->p_missed));
-		return;
+		return true;
 	}
 	ret->v.value = VERDICT_INCONCLUSIVE;
 	reason_take(&ret->v,
 		    g_strdup_printf("passed, but exposure %.0f leaves P(missed) <= %.2g, above "
 				    "the asked %.2g",
 				    exposure, ret->p_missed, limit));
+	return false;
 }
 
-static void join_clean(const struct verdict *jobs, unsigned n, unsigned first,
+/* Exposure adds up over jobs: one that falls short of the bound is run again, a few times. */
+static enum cell_needs join_clean(const struct verdict *jobs, unsigned n, unsigned first,
 		       const struct cell_rule *rule, struct cell_verdict *ret)
 {
 	double exposure = 0, slack = 0;
@@ -122,7 +127,8 @@ static void join_clean(const struct verdict *jobs, unsigned n, unsigned first,
 	}
 	ret->v.exposure = exposure;
 	ret->v.exposure_slack = slack;
-	state_confidence(rule, exposure, ret);
+	return state_confidence(rule, exposure, ret) || n >= CLEAN_JOBS_MAX ? CELL_DONE :
+									      CELL_RERUN;
 }
 
 /* Titles that the jobs found on the way, each once, in order. */
@@ -173,7 +179,7 @@ void judge_cell(const struct verdict *jobs, const int64_t *began_us, unsigned n,
 	if (affected >= 0)
 		*needs_more = join_affected(jobs, began_us, n, affected, rule, ret);
 	else if (clean >= 0)
-		join_clean(jobs, n, clean, rule, ret);
+		*needs_more = join_clean(jobs, n, clean, rule, ret);
 	else
 		*needs_more = join_rest(jobs, n, ret);
 	join_findings(jobs, n, &ret->v);

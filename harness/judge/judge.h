@@ -161,8 +161,9 @@ void cell_verdict_clear(struct cell_verdict *cv);
 /*
  * Join a cell's jobs in the order in which they ran (n >= 1). A failure seen in any job is affected,
  * except that an unforetold one which a second CPU model does not confirm is inconclusive. Exposure
- * of clean jobs adds up. *needs_more says that another job is wanted (re-run of infra weather once,
- * confirmation under a second model once).
+ * of clean jobs adds up. *needs_more says that another job is wanted: infra weather runs again once, a
+ * clean cell up to three times until its exposure meets the asked confidence, a surprise once under
+ * a second CPU model.
  */
 enum cell_needs { CELL_DONE, CELL_RERUN, CELL_SECOND_MODEL };
 void judge_cell(const struct verdict *jobs, const int64_t *began_us, unsigned n,
