@@ -89,13 +89,13 @@ static bool check_options(enum delay_level *ret_level, GError **error)
 /* ---- results ---- */
 
 /* Everything that results borrow from. */
-struct session {
+struct controls {
 	struct kernel *bad, *clean;
 	GPtrArray *runs; /* of struct run * */
 	GArray *results; /* of struct calibrate_result */
 };
 
-static void session_clear(struct session *s)
+static void controls_clear(struct controls *s)
 {
 	g_clear_pointer(&s->results, g_array_unref);
 	g_clear_pointer(&s->runs, g_ptr_array_unref);
@@ -123,7 +123,7 @@ static double ran_s(const struct cell *cell)
 	return fmax(0, (end_us - last->began_us) / 1e6);
 }
 
-static void take_cell(struct session *s, const struct cell *cell, unsigned repeat)
+static void take_cell(struct controls *s, const struct cell *cell, unsigned repeat)
 {
 	const struct verdict *v = &cell->verdict.v;
 	struct calibrate_result result = {
@@ -149,7 +149,7 @@ static void take_cell(struct session *s, const struct cell *cell, unsigned repea
 	g_array_append_val(s->results, result);
 }
 
-static bool run_once(struct session *s, enum delay_level level, const char *dir, unsigned repeat,
+static bool run_once(struct controls *s, enum delay_level level, const char *dir, unsigned repeat,
 		     enum sched_end *ret_end, GError **error)
 {
 	g_autofree char *out = g_strdup_printf("%s/%u", dir, repeat);
@@ -176,7 +176,7 @@ static bool run_once(struct session *s, enum delay_level level, const char *dir,
 	return true;
 }
 
-static bool run_all(struct session *s, enum delay_level level, enum sched_end *ret_end,
+static bool run_all(struct controls *s, enum delay_level level, enum sched_end *ret_end,
 		    GError **error)
 {
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
@@ -192,7 +192,7 @@ static bool run_all(struct session *s, enum delay_level level, enum sched_end *r
 	return true;
 }
 
-static bool show(const struct session *s, const struct calibration *rates, GError **error)
+static bool show(const struct controls *s, const struct calibration *rates, GError **error)
 {
 	const struct calibrate_result *results = (const void *)s->results->data;
 	g_autofree char *text = calibrate_print(results, s->results->len, rates);
@@ -213,7 +213,7 @@ static bool keep(const struct calibration *rates, int code, GError **error)
 	return calibration_file_update(path, rates, error);
 }
 
-static bool conclude(const struct session *s, int *ret_code, GError **error)
+static bool conclude(const struct controls *s, int *ret_code, GError **error)
 {
 	const struct calibrate_result *results = (const void *)s->results->data;
 	g_autoptr(calibration) rates =
@@ -226,7 +226,7 @@ static bool conclude(const struct session *s, int *ret_code, GError **error)
 	return true;
 }
 
-static void print_controls(const struct session *s)
+static void print_controls(const struct controls *s)
 {
 	const struct kernel *kernels[] = { s->bad, s->clean };
 
@@ -235,7 +235,7 @@ static void print_controls(const struct session *s)
 		       kernels[i]->image);
 }
 
-static int calibrate(struct session *s, enum delay_level level, GError **error)
+static int calibrate(struct controls *s, enum delay_level level, GError **error)
 {
 	struct control_params params = {
 		.source = opt.source,
@@ -261,7 +261,7 @@ static int calibrate(struct session *s, enum delay_level level, GError **error)
 
 static int calibrate_main(int argc, char **argv)
 {
-	struct session s = {
+	struct controls s = {
 		.runs = g_ptr_array_new_with_free_func((GDestroyNotify)run_free),
 		.results = g_array_new(FALSE, FALSE, sizeof(struct calibrate_result)),
 	};
@@ -281,7 +281,7 @@ static int calibrate_main(int argc, char **argv)
 	if (!check_options(&level, &error))
 		return cmd_error(argv[0], error);
 	code = calibrate(&s, level, &error);
-	session_clear(&s);
+	controls_clear(&s);
 	if (!error)
 		return code;
 	cmd_error("calibrate", error);

@@ -48,6 +48,9 @@ static int execute(const struct run_request *req, GError **error)
 	    (req->json && !write_json(r, req->json, error)))
 		return 0;
 	print_summary(r, req->json);
+	if (code == EXIT_INTERRUPTED || code == EXIT_OVERALL_TIMEOUT)
+		fprintf(stderr, "klab run: stopped before the end\n"
+			"hint: klab run --resume --out %s\n", r->dir);
 	return code;
 }
 

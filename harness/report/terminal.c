@@ -84,6 +84,19 @@ static void add_failure(GString *out, const struct cell *cell)
 				       o->dir, o->dir);
 }
 
+/* What the user must know of a kernel's origin, once a kernel. */
+static void add_notes(GString *out, const struct run *r)
+{
+	g_autoptr(GHashTable) told = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < r->cells->len; i++) {
+		const struct kernel *k = ((struct cell *)r->cells->pdata[i])->job->kernel;
+
+		if (k->note && g_hash_table_add(told, k->id))
+			g_string_append_printf(out, "note: %s: %s\n", k->id, k->note);
+	}
+}
+
 char *terminal_summary(const struct run *r, bool color)
 {
 	GString *out = g_string_new(NULL);
@@ -100,6 +113,7 @@ char *terminal_summary(const struct run *r, bool color)
 
 		g_string_append_printf(out, "unavailable: %s: %s\n", u->kernel, u->reason);
 	}
+	add_notes(out, r);
 	result_count(r, counts);
 	g_string_append(out, "\n");
 	for (int i = 0; i < VERDICT__COUNT; i++)

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What every guest backend must do, run against each record: backend_conformance qemu|replay. The
+ * guest is the pinned kernel with our agent, or a recording of one.
+ */
+#include "cmd/cmd.h"
+#include "cmd/lab.h"
+#include "guest/guest.h"
+#include "guest/initramfs.h"
+#include "base/embed.h"
+#include "parse/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define HELLO_LIMIT_US (120 * G_USEC_PER_SEC)
+#define NONCE_HEX "000102030405060708090a0b0c0d0e0f"
+
+static unsigned failures;
+
+static void check(bool ok, const char *what, const GError *error)
+{
+	printf("%s: %s%s%s\n", ok ? "ok" : "FAIL", what, error ? ": " : "",
+	       error ? error->message : "");
+	failures += !ok;
+}
+
+struct hello {
+	uint64_t status_phys;
+	bool seen;
+};
+
+static void on_record(const struct wire_record *record, void *user)
+{
+	struct hello *hello = user;
+	json_t *json = strcmp(record->type, "hello") == 0 ? json_loads(record->payload, 0, NULL) :
+							    NULL;
+	const char *phys = json_string_value(json_object_get(json, "status_phys"));
+
+	if (phys) {
+		hello->seen = true;
+		hello->status_phys = g_ascii_strtoull(phys, NULL, 16);
+	}
+	json_decref(json);
+}
+
+/* Bytes come with times that never go back, and hello among them. */
+static void wait_hello(struct guest *g, struct hello *hello)
+{
+	g_autofree struct wire_parser *p = g_new(struct wire_parser, 1);
+	int64_t start_us = guest_now_us(g), last_us = start_us;
+	bool ordered = true, sane = true;
+
+	wire_parser_init(p, on_record, hello);
+	while (!hello->seen && guest_now_us(g) - start_us < HELLO_LIMIT_US) {
+		g_autoptr(GError) error = NULL;
+		struct guest_event ev;
+
+		if (!guest_next(g, 100, &ev, &error) || ev.kind == GUEST_EXIT) {
+			check(false, "the guest ended before its hello", error);
+			return;
+		}
+		ordered = ordered && ev.at_us >= last_us;
+		last_us = ev.at_us;
+		sane = sane && (ev.kind == GUEST_TICK || (ev.data && ev.len));
+		if (ev.kind == GUEST_WIRE)
+			wire_parser_feed(p, ev.data, ev.len);
+	}
+	check(hello->seen, "a hello comes", NULL);
+	check(ordered, "times of events never go back", NULL);
+	check(sane, "events of bytes have bytes", NULL);
+}
+
+/* Let the guest's clock go on for a while. */
+static void pass_time(struct guest *g, int64_t us)
+{
+	int64_t end_us = guest_now_us(g) + us;
+	struct guest_event ev;
+
+	while (guest_now_us(g) < end_us && guest_next(g, 50, &ev, NULL) && ev.kind != GUEST_EXIT)
+		;
+}
+
+static void check_status(struct guest *g, uint64_t phys, const uint8_t *nonce)
+{
+	struct wire_status page = { 0 };
+	g_autoptr(GError) error = NULL;
+	bool ok = guest_read_phys(g, phys, &page, sizeof(page), &error);
+
+	check(ok, "guest memory is read by physical address", error);
+	check(page.magic == WIRE_STATUS_MAGIC && page.ncpus == g->smp, "the status page is there",
+	      NULL);
+	check(!nonce || wire_status_valid(&page, nonce), "the page has the nonce we gave", NULL);
+}
+
+static void check_inside(struct guest *g)
+{
+	struct guest_sched a = { 0 }, b = { 0 };
+	g_autoptr(GError) error = NULL;
+
+	check(guest_read_sched(g, &a, &error), "scheduling of vCPUs is told", error);
+	pass_time(g, 300000);
+	check(guest_read_sched(g, &b, NULL) && b.delay_us >= a.delay_us, "delay never shrinks", NULL);
+	check(guest_nmi(g, NULL), "an NMI is raised", NULL);
+	check(guest_send(g, "\n", 1, NULL), "bytes are taken for the guest", NULL);
+}
+
+static void check_regs(struct guest *g)
+{
+	g_autofree struct guest_regs *regs = g_new0(struct guest_regs, g->smp);
+	g_autoptr(GError) error = NULL;
+	uint8_t code[8];
+
+	check(guest_read_regs(g, regs, g->smp, &error) && regs[0].rip, "registers are read", error);
+	check(!guest_read_virt(g, 0, 0x10, code, sizeof(code), NULL),
+	      "an address that is not mapped is an error, not bytes", NULL);
+}
+
+static void check_backend(const struct guest_backend *be, const struct guest_spec *spec,
+			  const uint8_t *nonce)
+{
+	g_autoptr(guest) g = NULL;
+	g_autoptr(GError) error = NULL;
+	struct hello hello = { 0 };
+
+	check(guest_start(be, spec, &g, &error), "a guest starts", error);
+	if (!g)
+		return;
+	wait_hello(g, &hello);
+	if (!hello.seen)
+		return;
+	pass_time(g, 500000);
+	check_status(g, hello.status_phys, nonce);
+	check_inside(g);
+	check_regs(g);
+}
+
+static void check_bad_start(const struct guest_backend *be, const struct guest_spec *spec)
+{
+	struct guest_spec bad = *spec;
+	struct guest *g = NULL;
+	g_autoptr(GError) error = NULL;
+
+	bad.cpu_model = "no-such-cpu";
+	bad.journal = "/nonexistent";
+	check(!guest_start(be, &bad, &g, &error) && !g && error && *error->message,
+	      "a start that fails says why and leaves nothing", NULL);
+}
+
+static bool prepare_qemu(struct guest_spec *spec, GError **error)
+{
+	const struct lab_params params = { .accel = "tcg" };
+	struct lab *lab;
+	struct kernel *kernel;
+	char *initrd, *sha256;
+
+	/* kept for the life of this program */
+	if (!lab_open(&params, &lab, error) ||
+	    !lab_open_engine(lab, &params, &cmd_progress, error) ||
+	    !lab_proof_kernel(lab, &cmd_progress, &kernel, error) ||
+	    !initramfs_get(embed_init, EMBED_LEN(init), &initrd, &sha256, error))
+		return false;
+	spec->engine = lab->engine;
+	spec->kernel = kernel->image;
+	spec->initrd = initrd;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static const uint8_t nonce[WIRE_NONCE_LEN] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+						       14, 15 };
+	struct guest_spec spec = {
+		.smp = 2, .mem_mib = 512, .accel = "tcg", .cpu_model = "max",
+		.append = "console=ttyS0 loglevel=5 nokaslr no_timer_check panic=-1 klab.nonce=" NONCE_HEX,
+	};
+	bool qemu = argc > 1 && strcmp(argv[1], "qemu") == 0;
+	g_autoptr(GError) error = NULL;
+
+	if (argc != 2 || (!qemu && strcmp(argv[1], "replay") != 0)) {
+		fprintf(stderr, "usage: backend_conformance qemu|replay\n");
+		return 2;
+	}
+	if (qemu && !prepare_qemu(&spec, &error)) {
+		check(false, "an engine and a kernel", error);
+		return 1;
+	}
+	if (!qemu) {
+		spec.journal = SOURCE_DIR "/harness/tests/replay/recorded/nmi-deadlock";
+		spec.smp = 4;
+	}
+	check_bad_start(qemu ? &guest_backend_qemu : &guest_backend_replay, &spec);
+	check_backend(qemu ? &guest_backend_qemu : &guest_backend_replay, &spec,
+		      qemu ? nonce : NULL);
+	check(waitpid(-1, NULL, WNOHANG) < 0, "no child is left", NULL);
+	return failures ? 1 : 0;
+}
