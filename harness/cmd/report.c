@@ -29,12 +29,9 @@ static void print(const struct run *r, bool json)
 	bool color = isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR");
 
 	if (json) {
-		json_t *doc = result_json(r);
-		char *text = json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+		g_autofree char *text = result_text(r);
 
-		puts(text);
-		free(text);
-		json_decref(doc);
+		fputs(text, stdout);
 		return;
 	}
 	for (guint i = 0; i < r->cells->len; i++) {

@@ -12,14 +12,9 @@
 
 static bool write_json(const struct run *r, const char *file, GError **error)
 {
-	json_t *json = result_json(r);
-	char *text = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-	g_autofree char *line = g_strconcat(text, "\n", NULL);
-	bool ok = cmd_output(file, line, strlen(line), error);
+	g_autofree char *text = result_text(r);
 
-	free(text);
-	json_decref(json);
-	return ok;
+	return cmd_output(file, text, strlen(text), error);
 }
 
 /* stdout is the result's: the summary steps aside when JSON goes there. */

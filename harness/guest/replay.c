@@ -7,6 +7,7 @@
 #include "guest/guest.h"
 
 #include "base/fs.h"
+#include "parse/jsonl.h"
 #include "probes/lib/wire.h"
 
 #include <jansson.h>
@@ -50,23 +51,6 @@ static void replay_stop(struct guest *g)
 	g->priv = NULL;
 }
 
-static json_t *parse_events(char *text)
-{
-	json_t *events = json_array();
-	char *save = NULL;
-
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		json_t *event = json_loads(line, 0, NULL);
-
-		if (!json_is_object(event)) {
-			json_decref(event);
-			break;
-		}
-		json_array_append_new(events, event);
-	}
-	return events;
-}
-
 static const char *word(const json_t *event, const char *key)
 {
 	return json_string_value(json_object_get(event, key)) ?: "";
@@ -103,7 +87,7 @@ static bool replay_start(const struct guest_spec *spec, struct guest *g, GError 
 	g->priv = r;
 	if (!fs_read(journal, FILE_MAX, &text, &len, error))
 		return false;
-	r->events = parse_events(text);
+	r->events = jsonl_parse(text);
 	for (int i = 0; i < FILE__COUNT; i++) {
 		g_autofree char *path = g_build_filename(spec->journal, files[i], NULL);
 

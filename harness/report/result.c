@@ -159,15 +159,21 @@ void result_count(const struct run *r, unsigned ret_counts[VERDICT__COUNT])
 	}
 }
 
-bool result_save(const struct run *r, GError **error)
+char *result_text(const struct run *r)
 {
-	g_autofree char *path = g_build_filename(r->dir, "result.json", NULL);
 	json_t *json = result_json(r);
 	char *text = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-	g_autofree char *line = g_strconcat(text, "\n", NULL);
-	bool ok = fs_write(path, line, strlen(line), error);
+	char *line = g_strconcat(text, "\n", NULL);
 
 	free(text);
 	json_decref(json);
-	return ok;
+	return line;
+}
+
+bool result_save(const struct run *r, GError **error)
+{
+	g_autofree char *path = g_build_filename(r->dir, "result.json", NULL);
+	g_autofree char *text = result_text(r);
+
+	return fs_write(path, text, strlen(text), error);
 }

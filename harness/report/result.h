@@ -9,6 +9,8 @@
 
 /* The whole document; the caller owns it. Cells that are not done are left out. */
 json_t *result_json(const struct run *r);
+/* Its bytes, newline included; the caller frees them. */
+char *result_text(const struct run *r);
 /* Counts by verdict of the cells that are done. */
 void result_count(const struct run *r, unsigned ret_counts[VERDICT__COUNT]);
 /* Write DIR/result.json. */

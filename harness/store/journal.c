@@ -3,6 +3,7 @@
 #include "store/journal.h"
 
 #include "base/fs.h"
+#include "parse/jsonl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -161,25 +162,18 @@ static bool read_member(const char *dir, const char *name, size_t max, GChecksum
 	return true;
 }
 
-static json_t *parse_events(char *text, bool *ret_finished)
+/* An interrupted job is not finished: --resume runs it again. */
+static bool has_end(const json_t *events)
 {
-	json_t *events = json_array();
-	char *save = NULL;
+	bool finished = false;
+	json_t *event;
+	size_t i;
 
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		json_t *event = json_loads(line, 0, NULL);
-
-		/* only a torn last line can fail, and what follows a hole proves nothing */
-		if (!json_is_object(event)) {
-			json_decref(event);
-			break;
-		}
+	json_array_foreach(events, i, event)
 		if (g_strcmp0(json_string_value(json_object_get(event, "ev")), "end") == 0)
-			*ret_finished = g_strcmp0(json_string_value(json_object_get(event, "end")),
-						  "interrupted") != 0;
-		json_array_append_new(events, event);
-	}
-	return events;
+			finished = g_strcmp0(json_string_value(json_object_get(event, "end")),
+					     "interrupted") != 0;
+	return finished;
 }
 
 bool journal_load(const char *dir, struct journal_view **ret, GError **error)
@@ -196,7 +190,8 @@ bool journal_load(const char *dir, struct journal_view **ret, GError **error)
 		return lab_fail(error, LAB_ERROR_INPUT, "'%s/spec.json' is no JSON object", dir);
 	if (!read_member(dir, "journal.jsonl", JOURNAL_EVENTS_MAX, sum, &events, &len, error))
 		return false;
-	view->events = parse_events(events, &view->finished);
+	view->events = jsonl_parse(events);
+	view->finished = has_end(view->events);
 	for (int i = 0; i < STREAM__COUNT; i++)
 		if (!read_member(dir, streams[i].file, streams[i].max, sum, &view->data[i],
 				 &view->len[i], error))
