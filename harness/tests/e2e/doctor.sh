@@ -8,6 +8,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 engines=${XDG_CACHE_HOME:-$HOME/.cache}/klab/engine
 
+# the engine itself comes from the cache: have it there
+"$klab" doctor --engine >/dev/null 2>&1 || true
 mkdir -p "$tmp/klab/engine"
 for copy in "$engines"/qemu-*; do
 	[ -d "$copy" ] && ln -s "$copy" "$tmp/klab/engine/"
