@@ -90,7 +90,7 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 		seed, "rung", o->rung, "nmi_source", o->nmi_source, "findings",
 		strings(o->verdict.findings), "limits",
 		o->limits ? json_incref(o->limits) : json_array(), "foretold", cell->foretold,
-		"calibration", cell->calibration, "jobs", jobs);
+		"calibration", isfinite(cv->p_missed) ? cell->calibration : NULL, "jobs", jobs);
 }
 
 static json_t *kernel_json(const struct kernel *k)

@@ -303,6 +303,9 @@ static void judge_outcomes(const struct run *r, struct cell *cell, enum cell_nee
 		verdicts[i] = o->verdict;
 		began_us[i] = o->began_us;
 		rule.second_model = g_strcmp0(o->cpu_model, cell->job->cpu_model) != 0;
+		/* a rate of amplified runs says nothing on one that had no symbols to delay */
+		if (g_strcmp0(o->amplify, delay_level_name(cell->job->amplify)) != 0)
+			rule.rate_lower = 0;
 	}
 	cell_verdict_clear(&cell->verdict);
 	judge_cell(verdicts, began_us, n, &rule, &cell->verdict, ret_needs);
