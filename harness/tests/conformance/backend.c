@@ -9,6 +9,7 @@
 #include "guest/initramfs.h"
 #include "base/embed.h"
 #include "parse/wire.h"
+#include "run/watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +95,21 @@ static void check_status(struct guest *g, uint64_t phys, const uint8_t *nonce)
 	check(!nonce || wire_status_valid(&page, nonce), "the page has the nonce we gave", NULL);
 }
 
+/* A guest that cannot tell its page's address is searched for the nonce. */
+static void check_search(struct guest *g, uint64_t phys, const uint8_t *nonce, unsigned mem_mib)
+{
+	g_autofree struct watch *w = g_new0(struct watch, 1);
+	g_autoptr(GError) error = NULL;
+	bool found;
+
+	watch_init(w, g, NULL, NULL, 0);
+	memcpy(w->nonce, nonce, sizeof(w->nonce));
+	found = watch_found(w, 0, mem_mib, &error);
+	check(found && w->status_phys == phys, "the status page is found by its nonce", error);
+	w->nonce[0] ^= 1;
+	check(!watch_found(w, 0, mem_mib, NULL), "a page of another run is not taken for it", NULL);
+}
+
 static void check_inside(struct guest *g)
 {
 	struct guest_sched a = { 0 }, b = { 0 };
@@ -132,6 +148,8 @@ static void check_backend(const struct guest_backend *be, const struct guest_spe
 		return;
 	pass_time(g, 500000);
 	check_status(g, hello.status_phys, nonce);
+	if (nonce)	/* a recording has that one page, wherever one looks */
+		check_search(g, hello.status_phys, nonce, spec->mem_mib);
 	check_inside(g);
 	check_regs(g);
 }
