@@ -98,8 +98,8 @@ bool run_request_parse(struct run_request *req, const char *command, int argc, c
 		       "happened.",
 		       entries,
 		       "Exit codes, the first that applies: 130 interrupted, 124 overall time limit, "
-		       "2 usage or configuration, 1 something affected, 3 infra, 4 inconclusive or "
-		       "only unsupported, 0 all clean.\n\n"
+		       "2 usage or configuration, 1 something affected, 3 infra, 4 inconclusive, "
+		       "or nothing judged (only unsupported or unavailable), 0 all clean.\n\n"
 		       "Examples:\n"
 		       "  klab run\n"
 		       "  klab run -k debian-bookworm -p text-poke --smp 8\n"

@@ -120,7 +120,8 @@ char *terminal_summary(const struct run *r, bool color)
 		g_string_append_printf(out, "%s%u %s", i ? ", " : "", counts[i],
 				       verdict_value_name(i));
 	if (r->unavailable->len)
-		g_string_append_printf(out, "; %u kernels unavailable", r->unavailable->len);
+		g_string_append_printf(out, "; %u kernel%s unavailable", r->unavailable->len,
+				       r->unavailable->len == 1 ? "" : "s");
 	g_string_append(out, "\n");
 	return g_string_free(out, FALSE);
 }
