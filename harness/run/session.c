@@ -12,6 +12,7 @@
 
 #define SETUP_LIMIT_US (60 * G_USEC_PER_SEC)	/* start to begin */
 #define GRACE_US (45 * G_USEC_PER_SEC)		/* end of the duration to the end record */
+#define GRACE_CPU_US (6 * G_USEC_PER_SEC)	/* and so much more a vCPU: they share few host CPUs */
 #define BYE_LIMIT_US (15 * G_USEC_PER_SEC)	/* end to bye */
 #define SYMBOLS_LIMIT_US (180 * G_USEC_PER_SEC)
 #define GONE_LIMIT_US (2 * G_USEC_PER_SEC)	/* bye to the engine's exit and its last words */
@@ -155,7 +156,8 @@ static void on_begin(struct session *s, json_t *json)
 		return;
 	s->host_nmi = g_strcmp0(source, "host") == 0 && s->p->job->nmi_hz > 0;
 	s->next_nmi_us = now_us(s);
-	enter(s, STATE_RUN, s->p->job->duration_ms * INT64_C(1000) + GRACE_US);
+	enter(s, STATE_RUN, s->p->job->duration_ms * INT64_C(1000) + GRACE_US +
+				    s->p->job->smp * GRACE_CPU_US);
 }
 
 static void leave(struct session *s)
