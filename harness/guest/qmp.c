@@ -153,11 +153,6 @@ bool qmp_command(struct qmp *q, const char *name, json_t *args, int timeout_ms, 
 	return !failure;
 }
 
-bool qmp_post(struct qmp *q, const char *name, json_t *args, GError **error)
-{
-	return send_command(q, name, args, q->next_id++, error);
-}
-
 bool qmp_drain(struct qmp *q)
 {
 	bool open = take_in(q);

@@ -27,8 +27,6 @@ bool qmp_handshake(struct qmp *q, int timeout_ms, GError **error);
 /* Run a command; `args` (may be NULL) is consumed. *ret (may be NULL) gets its "return". */
 bool qmp_command(struct qmp *q, const char *name, json_t *args, int timeout_ms, json_t **ret,
 		 GError **error);
-/* Send without waiting; the reply is dropped when it comes. */
-bool qmp_post(struct qmp *q, const char *name, json_t *args, GError **error);
 /* Take in what has arrived, without waiting; false when the peer has closed. */
 bool qmp_drain(struct qmp *q);
 /* The oldest event, or NULL; the caller owns it. */

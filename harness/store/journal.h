@@ -56,8 +56,7 @@ void journal_view_free(struct journal_view *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(journal_view, journal_view_free)
 
 bool journal_load(const char *dir, struct journal_view **ret, GError **error);
-/* Cheap: does the folder hold a finished journal? */
+/* Does the folder hold a finished journal? Reads its events alone. */
 bool journal_is_finished(const char *dir);
-const char *journal_stream_name(enum journal_stream stream);	/* "console", "wire", "status" */
 
 #endif
