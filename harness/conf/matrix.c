@@ -5,6 +5,8 @@
 #include "conf/doc.h"
 #include "conf/suggest.h"
 
+#include <fnmatch.h>
+
 #define ID_MAX 64
 
 static const char *const sources[] = { "apt", "file", NULL };
@@ -355,7 +357,7 @@ static bool select_glob(struct matrix *m, const char *pattern, GPtrArray *chosen
 	for (unsigned i = 0; i < m->kernels->len; i++) {
 		struct kernel_spec *spec = g_ptr_array_index(m->kernels, i);
 
-		if (g_pattern_match_simple(pattern, spec->id))
+		if (!fnmatch(pattern, spec->id, 0))
 			found = add_once(chosen, spec);
 	}
 	if (found)

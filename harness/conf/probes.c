@@ -2,6 +2,7 @@
 /* Read the probes' records; they come from our own build, but are checked like any input. */
 #include "conf/probes.h"
 
+#include <fnmatch.h>
 #include <jansson.h>
 
 static void probe_info_free(gpointer data)
@@ -87,7 +88,7 @@ static bool select_glob(GPtrArray *all, const char *glob, GPtrArray *into)
 	for (guint i = 0; i < all->len; i++) {
 		struct probe_info *p = all->pdata[i];
 
-		if (!g_pattern_match_simple(glob, p->name))
+		if (fnmatch(glob, p->name, 0))
 			continue;
 		found = true;
 		if (!g_ptr_array_find(into, p, NULL))

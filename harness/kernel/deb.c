@@ -4,6 +4,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fnmatch.h>
 
 #define CHUNK (64u << 10)
 
@@ -43,7 +44,7 @@ static struct deb_file *wanted(struct deb_file *files, unsigned n, const char *n
 		name += 2;
 	for (unsigned i = 0; i < n; i++)
 		for (const char *const *glob = files[i].globs; !files[i].data && *glob; glob++)
-			if (g_pattern_match_simple(*glob, name))
+			if (!fnmatch(*glob, name, 0))
 				return &files[i];
 	return NULL;
 }

@@ -2,10 +2,12 @@
 /* Symbol lists as the guest sends them (probes/lib/wire.h). */
 #include "parse/symbols.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SYMBOL_SPAN_MAX (1u << 20)
+#define NAME_LEN_MAX	511	/* KSYM_NAME_LEN - 1, include/linux/kallsyms.h */
 
 void symbols_free(struct symbols *s)
 {
@@ -26,12 +28,22 @@ static int by_addr(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* Names go into titles and JSON: printable ASCII, as every kernel's are. */
+static bool is_name(const char *name)
+{
+	size_t n = 0;
+
+	while (g_ascii_isprint(name[n]))
+		n++;
+	return n && n <= NAME_LEN_MAX && !name[n];
+}
+
 static bool parse_line(char *line, struct symbol *ret)
 {
 	char *end;
 	uint64_t addr = g_ascii_strtoull(line, &end, 16);
 
-	if (end == line || *end != ' ' || end[1] == '\0' || strlen(end + 1) > 511)
+	if (end == line || *end != ' ' || !is_name(end + 1))
 		return false;
 	*ret = (struct symbol){ .addr = addr, .name = end + 1 };
 	return true;
@@ -83,12 +95,10 @@ const struct symbol *symbols_find(const struct symbols *s, uint64_t addr)
 
 const struct symbol *symbols_glob(const struct symbols *s, const char *glob, size_t *at)
 {
-	g_autoptr(GPatternSpec) spec = g_pattern_spec_new(glob);
-
 	while (*at < s->n) {
 		const struct symbol *sym = &s->sym[(*at)++];
 
-		if (g_pattern_spec_match_string(spec, sym->name))
+		if (!fnmatch(glob, sym->name, 0))
 			return sym;
 	}
 	return NULL;
