@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "cmd/cmd.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -42,69 +43,84 @@ static bool check_ranges(const struct run_request *req, GError **error)
 	       check_range("jobs", req->jobs, 1, 1024, error);
 }
 
+/* The options, with offsets into struct run_request where GOption wants addresses. */
+#define AT(field) GSIZE_TO_POINTER(offsetof(struct run_request, field))
+static const GOptionEntry options[] = {
+	{ "kernel", 'k', 0, G_OPTION_ARG_STRING_ARRAY, AT(kernels),
+	  "Kernels by id, or an image: file:PATH[,id=NAME]; repeatable (default: the "
+	  "default: set of the kernels file)", "GLOB" },
+	{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, AT(probes),
+	  "Probes by name; repeatable (default: all)", "GLOB" },
+	{ "smp", 0, 0, G_OPTION_ARG_INT, AT(smp), "vCPUs of a guest (default: 4)", "N" },
+	{ "memory", 'm', 0, G_OPTION_ARG_INT, AT(memory),
+	  "Memory of a guest in MiB (default: 512 + 16 a vCPU)", "MIB" },
+	{ "duration", 0, 0, G_OPTION_ARG_INT, AT(duration),
+	  "Upper limit of a probe's run in seconds (default: the probe's own)", "S" },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, AT(seed),
+	  "Seed of every random choice (default: 1)", "N" },
+	{ "amplify", 0, 0, G_OPTION_ARG_STRING, AT(amplify),
+	  "Widen race windows by delays in the emulator: auto, light, off (default: auto)",
+	  "LEVEL" },
+	{ "accel", 0, 0, G_OPTION_ARG_STRING, AT(accel),
+	  "auto, tcg, kvm (default: auto; KVM only if it runs 64-bit code here)", "ACCEL" },
+	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, AT(qemu),
+	  "QEMU binary to use (default: the system's if new enough, else a private copy)",
+	  "PATH" },
+	{ "trust-engine", 0, 0, G_OPTION_ARG_NONE, AT(trust_engine),
+	  "Let verdicts of an unproven or old engine count", NULL },
+	{ "jobs", 'j', 0, G_OPTION_ARG_INT, AT(jobs), "Guests at once (default: 1)", "N" },
+	{ "confidence", 0, 0, G_OPTION_ARG_DOUBLE, AT(confidence),
+	  "Asked confidence of a clean verdict (default: 0.99)", "P" },
+	{ "boot-timeout", 0, 0, G_OPTION_ARG_INT, AT(boot_timeout),
+	  "Seconds from the engine's start to the guest's hello (default: 60 + 4 a vCPU)",
+	  "S" },
+	{ "timeout", 0, 0, G_OPTION_ARG_INT, AT(timeout),
+	  "Overall time limit in seconds (default: none); exit code 124", "S" },
+	{ "out", 'o', 0, G_OPTION_ARG_FILENAME, AT(out),
+	  "Folder of the run (default: a fresh results/run-TIME)", "DIR" },
+	{ "resume", 0, 0, G_OPTION_ARG_NONE, AT(resume),
+	  "Go on with the run in --out: jobs without a finished journal", NULL },
+	{ "json", 0, 0, G_OPTION_ARG_FILENAME, AT(json),
+	  "Write result.json there too; - is stdout", "FILE" },
+	{ "config", 'c', 0, G_OPTION_ARG_FILENAME, AT(config),
+	  "Kernels file (default: ./kernels.yaml, else the one shipped inside)", "FILE" },
+	{ "hazards", 0, 0, G_OPTION_ARG_FILENAME, AT(hazards),
+	  "Hazards file (default: the one shipped inside)", "FILE" },
+};
+#undef AT
+
+static const char epilog[] =
+	"Exit codes, the first that applies: 130 interrupted, 124 overall time limit, "
+	"2 usage or configuration, 1 something affected, 3 infra, 4 inconclusive, "
+	"or nothing judged (only unsupported or unavailable), 0 all clean.\n\n"
+	"Examples:\n"
+	"  klab run\n"
+	"  klab run -k debian-bookworm -p text-poke --smp 8\n"
+	"  klab run -k file:arch/x86/boot/bzImage,id=mine --json -\n"
+	"  klab run --resume --out results/run-X";
+
+static bool parse_options(struct run_request *req, int *argc, char ***argv, int *ret_exit)
+{
+	GOptionEntry entries[G_N_ELEMENTS(options) + 1] = { 0 };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+		entries[i] = options[i];
+		entries[i].arg_data = (char *)req + GPOINTER_TO_SIZE(options[i].arg_data);
+	}
+	return cmd_parse(argc, argv, "",
+			 "Boot kernels in QEMU guests, stress their tracing subsystems, judge what "
+			 "happened.", entries, epilog, ret_exit);
+}
+
 bool run_request_parse(struct run_request *req, const char *command, int argc, char **argv,
 		       int *ret_exit)
 {
 	g_autoptr(GError) error = NULL;
-	const GOptionEntry entries[] = {
-		{ "kernel", 'k', 0, G_OPTION_ARG_STRING_ARRAY, &req->kernels,
-		  "Kernels by id, or an image: file:PATH[,id=NAME]; repeatable (default: the "
-		  "default: set of the kernels file)", "GLOB" },
-		{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &req->probes,
-		  "Probes by name; repeatable (default: all)", "GLOB" },
-		{ "smp", 0, 0, G_OPTION_ARG_INT, &req->smp, "vCPUs of a guest (default: 4)", "N" },
-		{ "memory", 'm', 0, G_OPTION_ARG_INT, &req->memory,
-		  "Memory of a guest in MiB (default: 512 + 16 a vCPU)", "MIB" },
-		{ "duration", 0, 0, G_OPTION_ARG_INT, &req->duration,
-		  "Upper limit of a probe's run in seconds (default: the probe's own)", "S" },
-		{ "seed", 0, 0, G_OPTION_ARG_INT64, &req->seed,
-		  "Seed of every random choice (default: 1)", "N" },
-		{ "amplify", 0, 0, G_OPTION_ARG_STRING, &req->amplify,
-		  "Widen race windows by delays in the emulator: auto, light, off (default: auto)",
-		  "LEVEL" },
-		{ "accel", 0, 0, G_OPTION_ARG_STRING, &req->accel,
-		  "auto, tcg, kvm (default: auto; KVM only if it runs 64-bit code here)", "ACCEL" },
-		{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &req->qemu,
-		  "QEMU binary to use (default: the system's if new enough, else a private copy)",
-		  "PATH" },
-		{ "trust-engine", 0, 0, G_OPTION_ARG_NONE, &req->trust_engine,
-		  "Let verdicts of an unproven or old engine count", NULL },
-		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &req->jobs, "Guests at once (default: 1)", "N" },
-		{ "confidence", 0, 0, G_OPTION_ARG_DOUBLE, &req->confidence,
-		  "Asked confidence of a clean verdict (default: 0.99)", "P" },
-		{ "boot-timeout", 0, 0, G_OPTION_ARG_INT, &req->boot_timeout,
-		  "Seconds from the engine's start to the guest's hello (default: 60 + 4 a vCPU)",
-		  "S" },
-		{ "timeout", 0, 0, G_OPTION_ARG_INT, &req->timeout,
-		  "Overall time limit in seconds (default: none); exit code 124", "S" },
-		{ "out", 'o', 0, G_OPTION_ARG_FILENAME, &req->out,
-		  "Folder of the run (default: a fresh results/run-TIME)", "DIR" },
-		{ "resume", 0, 0, G_OPTION_ARG_NONE, &req->resume,
-		  "Go on with the run in --out: jobs without a finished journal", NULL },
-		{ "json", 0, 0, G_OPTION_ARG_FILENAME, &req->json,
-		  "Write result.json there too; - is stdout", "FILE" },
-		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &req->config,
-		  "Kernels file (default: ./kernels.yaml, else the one shipped inside)", "FILE" },
-		{ "hazards", 0, 0, G_OPTION_ARG_FILENAME, &req->hazards,
-		  "Hazards file (default: the one shipped inside)", "FILE" },
-		{ NULL },
-	};
 
 	req->seed = 1;
 	req->jobs = 1;
 	req->confidence = 0.99;
-	if (!cmd_parse(&argc, &argv, "",
-		       "Boot kernels in QEMU guests, stress their tracing subsystems, judge what "
-		       "happened.",
-		       entries,
-		       "Exit codes, the first that applies: 130 interrupted, 124 overall time limit, "
-		       "2 usage or configuration, 1 something affected, 3 infra, 4 inconclusive, "
-		       "or nothing judged (only unsupported or unavailable), 0 all clean.\n\n"
-		       "Examples:\n"
-		       "  klab run\n"
-		       "  klab run -k debian-bookworm -p text-poke --smp 8\n"
-		       "  klab run -k file:arch/x86/boot/bzImage,id=mine --json -\n"
-		       "  klab run --resume --out results/run-X", ret_exit))
+	if (!parse_options(req, &argc, &argv, ret_exit))
 		return false;
 	if (argc > 1)
 		lab_fail(&error, LAB_ERROR_USAGE, "unexpected operand '%s'\nhint: kernels are named "
