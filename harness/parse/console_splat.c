@@ -259,9 +259,11 @@ static const struct splat *find_user_fault(const char *text, size_t len, const c
 	if (!memchr(text, '[', len))
 		return NULL;
 	for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++) {
+		size_t n = strlen(faults[i].text);
 		const char *at = bytes_after(text, MIN(len, REACH), faults[i].text);
 
-		if (!at || !g_ascii_isdigit(at[-(ptrdiff_t)strlen(faults[i].text) - 1]))
+		/* a number stands before it, and within the text */
+		if (!at || (size_t)(at - text) == n || !g_ascii_isdigit(at[-(ptrdiff_t)n - 1]))
 			continue;
 		*ret_rest = at;
 		return &faults[i].splat;
