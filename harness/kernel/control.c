@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-#define RECIPE 1 /* raise when control_tree.c builds differently */
+#define RECIPE 2 /* raise when control_tree.c builds differently */
 #define PACKAGE "linux-source-6.1"
 #define SUITES "bookworm,bookworm-security"
 #define LOCK_TIMEOUT_S (4 * 3600)
@@ -186,15 +186,26 @@ static bool copy_file(const char *from, const char *to, GError **error)
 	return fs_read(from, IMAGE_MAX, &data, &len, error) && fs_write(to, data, len, error);
 }
 
-/* Make one image and keep it in out/. After an interruption make has little left to do. */
+/* Copy a file of the build to out/NAME.KIND. */
+static bool keep(const struct control_tree *tree, const char *made, const char *out, unsigned which,
+		 const char *kind, GError **error)
+{
+	g_autofree char *from = g_build_filename(tree->obj, made, NULL);
+	g_autofree char *to = g_strdup_printf("%s/%s.%s", out, control_names[which], kind);
+
+	return copy_file(from, to, error);
+}
+
+/* Make one image and keep it in out/, with the map that symbols read from it are checked against.
+ * After an interruption make has little left to do. */
 static bool image_make(struct build *b, struct control_tree *tree, unsigned which, const char *out,
 		       GError **error)
 {
-	g_autofree char *to = g_strdup_printf("%s/%s.bzImage", out, control_names[which]);
-	g_autofree char *from = g_build_filename(tree->obj, "arch/x86/boot/bzImage", NULL);
 	int64_t began_us = g_get_monotonic_time();
 
-	if (!control_tree_make(tree, control_names[which], error) || !copy_file(from, to, error))
+	if (!control_tree_make(tree, control_names[which], error) ||
+	    !keep(tree, "arch/x86/boot/bzImage", out, which, "bzImage", error) ||
+	    !keep(tree, "System.map", out, which, "System.map", error))
 		return false;
 	b->seconds[which] = (g_get_monotonic_time() - began_us) / 1e6;
 	return true;

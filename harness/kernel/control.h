@@ -4,10 +4,10 @@
  * (guests/config/control.config): "clean" as the distribution has it, "bad" with known bugs put
  * back by semantic patches (guests/controls/).
  *
- * Cached by content below fs_cache_dir("controls"): KEY/ holds both images, the config and
- * manifest.json, KEY being the sha256 of source package, config fragment, patches, compiler and
- * recipe. A build goes on in work-INPUTS/ (about 1 GiB) where one that was interrupted stopped, and
- * its tree is removed once the result stands. Runs child programs: main thread only.
+ * Cached by content below fs_cache_dir("controls"): KEY/ holds both images, their System.map, the
+ * config and manifest.json, KEY being the sha256 of source package, config fragment, patches,
+ * compiler and recipe. A build goes on in work-INPUTS/ (about 1 GiB) where one that was interrupted
+ * stopped, and its tree is removed once the result stands. Runs child programs: main thread only.
  */
 #ifndef KLAB_KERNEL_CONTROL_H
 #define KLAB_KERNEL_CONTROL_H

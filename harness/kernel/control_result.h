@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A finished pair of control kernels in its folder: bad.bzImage, clean.bzImage, config and
- * manifest.json, which says what they were made of. Used by control.c alone. */
+/* A finished pair of control kernels in its folder: bad.bzImage, clean.bzImage, the System.map of each,
+ * config and manifest.json, which says what they were made of. Used by control.c alone. */
 #ifndef KLAB_KERNEL_CONTROL_RESULT_H
 #define KLAB_KERNEL_CONTROL_RESULT_H
 

@@ -398,7 +398,8 @@ static const char fake_make[] = "#!/bin/sh\n"
 				"	mkdir -p \"$o/arch/x86/boot\"\n"
 				"	cat \"$FAKE/template\" \"$src/mm/usercopy.c\" "
 				"\"$src/arch/x86/kernel/alternative.c\" \\\n"
-				"		> \"$o/arch/x86/boot/bzImage\";;\n"
+				"		> \"$o/arch/x86/boot/bzImage\"\n"
+				"	echo ffffffff81000000 T _text > \"$o/System.map\";;\n"
 				"esac\n";
 static const char fake_spatch[] = "#!/bin/sh\nfor f; do :; done\n[ -e \"$FAKE/idle\" ] && exit 0\n"
 				  "echo patched >> \"$f\"; echo +patched\n";
