@@ -16,6 +16,7 @@ embed_\name\()_end:
 	embed delay_plugin, "embed/delay.so"
 	embed kernels_yaml, "kernels.yaml"
 	embed hazards_yaml, "probes/hazards.yaml"
+	embed console_yaml, "probes/console.yaml"
 	embed calibration_json, "results/published/calibration.json"
 	embed vercmp_h, "harness/base/vercmp.h"
 	embed control_config, "guests/config/control.config"

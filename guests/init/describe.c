@@ -32,7 +32,7 @@ const struct probe *probe_find(const char *name)
 	for (const struct probe *const *p = probe_table; *p; p++)
 		if (!strcmp((*p)->name, name))
 			return *p;
-	return NULL;
+	return canary_find(name) ?: engine_stress_find(name);
 }
 
 int describe_main(void)

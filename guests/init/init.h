@@ -38,6 +38,7 @@ struct runner {
 	size_t len;
 	char end[WIRE_LINE_MAX]; /* the child's `end`, held until it is gone; or "" */
 	bool killed;             /* by us: over its limit */
+	bool hung;               /* by its own `end` */
 	bool stopped;
 	uint64_t limit_ns; /* CLOCK_MONOTONIC */
 	uint64_t taint;
@@ -61,6 +62,13 @@ void runner_tick(struct runner *r);
 void child_main(const struct runner_order *order, int fd) __attribute__((noreturn));
 /* JSON of an `end` record. */
 json_t *end_json(const struct probe *probe, enum probe_result result, const char *reason);
+
+/* canary.c: the probe behind "canary-FAULT", which is in no list; NULL for any other name. The fault
+ * stays chosen: one canary a guest. */
+const struct probe *canary_find(const char *name);
+
+/* engine_stress.c: the work of the engine's proof, which is in no list; NULL for any other name. */
+const struct probe *engine_stress_find(const char *name);
 
 /* describe.c: the probe records as JSON on stdout. */
 int describe_main(void);

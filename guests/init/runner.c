@@ -19,6 +19,7 @@
 
 #define GRACE_MS 60000      /* on a slow host */
 #define KILL_WAIT_MS 20000  /* from SIGKILL to "it cannot be killed" */
+#define HUNG_WAIT_MS 4000   /* for a process that said itself that a thread of it hangs */
 #define TAINT_DIE (1u << 7) /* the kernel oopsed */
 
 static void ktap_send(const struct probe *probe, enum probe_result r, const char *reason)
@@ -87,6 +88,15 @@ void runner_stop(struct runner *r)
 	r->stopped = true;
 }
 
+/* A thread that never leaves the kernel keeps its process: the host need not wait long for that. */
+static void end_hold(struct runner *r, const char *payload)
+{
+	text_format(r->end, sizeof(r->end), "%s", payload);
+	r->hung = strstr(r->end, "\"" FAIL_HUNG_TASK) != NULL;
+	if (r->hung)
+		r->limit_ns = clock_ns() + HUNG_WAIT_MS * 1000000ull;
+}
+
 static void line_relay(struct runner *r)
 {
 	char *payload = strchr(r->line, ' ');
@@ -95,7 +105,7 @@ static void line_relay(struct runner *r)
 		return;
 	*payload++ = '\0';
 	if (!strcmp(r->line, "end"))
-		text_format(r->end, sizeof(r->end), "%s", payload);
+		end_hold(r, payload);
 	else
 		link_send(r->line, payload);
 }
@@ -200,7 +210,7 @@ void runner_tick(struct runner *r)
 	} else if (clock_ns() > r->limit_ns && !r->killed) {
 		kill(r->pid, SIGKILL);
 		r->killed = true;
-		r->limit_ns = clock_ns() + KILL_WAIT_MS * 1000000ull;
+		r->limit_ns = clock_ns() + (r->hung ? HUNG_WAIT_MS : KILL_WAIT_MS) * 1000000ull;
 	} else if (clock_ns() > r->limit_ns) {
 		immortal_tell(r);
 	}

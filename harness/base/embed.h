@@ -17,6 +17,8 @@ extern const char embed_delay_plugin[], embed_delay_plugin_end[];
 /* The shipped kernels.yaml and probes/hazards.yaml. */
 extern const char embed_kernels_yaml[], embed_kernels_yaml_end[];
 extern const char embed_hazards_yaml[], embed_hazards_yaml_end[];
+/* The shipped probes/console.yaml. */
+extern const char embed_console_yaml[], embed_console_yaml_end[];
 /* base/vercmp.h, which the header generator copies verbatim. */
 extern const char embed_vercmp_h[], embed_vercmp_h_end[];
 

@@ -5,9 +5,10 @@
  */
 #include "base/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -98,30 +99,83 @@ bool fs_mkdir(const char *path, GError **error)
 	return true;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* Deeper than anything of ours: whoever nests deeper wants to exhaust us. */
+#define DEPTH_MAX 64
+
+static bool remove_at(int dir, const char *name, unsigned depth);
+
+static bool empty_folder(int fd, unsigned depth)
 {
-	/* An entry that somebody else removed meanwhile is as good as removed by us. */
-	return remove(path) && errno != ENOENT ? -1 : 0;
+	DIR *dir = fdopendir(fd);
+	struct dirent *entry;
+	bool ok = dir != NULL;
+	int cause = errno;
+
+	if (!dir)
+		close(fd);
+	while (dir && (entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (!remove_at(dirfd(dir), entry->d_name, depth + 1)) {
+			cause = errno;
+			ok = false;
+		}
+	}
+	if (dir)
+		closedir(dir);
+	errno = cause;
+	return ok;
+}
+
+/*
+ * By descriptors all the way: a folder that is swapped for a link meanwhile is never followed. An entry that somebody else removed is as good as
+ * removed by us.
+ */
+static bool remove_at(int dir, const char *name, unsigned depth)
+{
+	int fd;
+
+	if (!unlinkat(dir, name, 0) || errno == ENOENT)
+		return true;
+	if (errno != EISDIR && errno != EPERM)
+		return false;
+	if (depth > DEPTH_MAX) {
+		errno = ELOOP;
+		return false;
+	}
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || !empty_folder(fd, depth))
+		return fd < 0 && errno == ENOENT;
+	return !unlinkat(dir, name, AT_REMOVEDIR) || errno == ENOENT;
 }
 
 bool fs_remove(const char *path, GError **error)
 {
-	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+	if (!remove_at(AT_FDCWD, path, 0))
 		return lab_fail_errno(error, "cannot remove '%s'", path);
 	return true;
+}
+
+/* Ours alone, as XDG asks for folders that it has made: an engine in its cage holds descriptors of
+ * folders below, and would come out of them here. One that the user made stays as it is. */
+static bool make_private(const char *path, GError **error)
+{
+	return !g_mkdir_with_parents(path, 0700) ||
+	       lab_fail_errno(error, "cannot create folder '%s'", path);
 }
 
 char *fs_cache_dir(const char *sub, GError **error)
 {
 	/* Not g_get_user_cache_dir(): it remembers its first answer, and tests move the cache. */
 	const char *xdg = g_getenv("XDG_CACHE_HOME");
-	g_autofree char *path = NULL;
+	g_autofree char *root = NULL, *path = NULL;
 
 	if (xdg && g_path_is_absolute(xdg))
-		path = g_build_filename(xdg, "klab", sub, NULL);
+		root = g_build_filename(xdg, "klab", NULL);
 	else
-		path = g_build_filename(g_get_home_dir(), ".cache", "klab", sub, NULL);
-	return fs_mkdir(path, error) ? g_steal_pointer(&path) : NULL;
+		root = g_build_filename(g_get_home_dir(), ".cache", "klab", NULL);
+	path = g_build_filename(root, sub, NULL);
+	return make_private(root, error) && fs_mkdir(path, error) ? g_steal_pointer(&path) : NULL;
 }
 
 char *fs_sha256(const char *path, GError **error)

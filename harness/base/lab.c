@@ -33,7 +33,8 @@ bool lab_fail_errno(GError **error, const char *fmt, ...)
 	va_start(ap, fmt);
 	what = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
-	set_error(error, LAB_ERROR_INFRA, g_strdup_printf("%s: %s", what, g_strerror(saved)));
+	set_error(error, saved == ENOSPC || saved == EDQUOT ? LAB_ERROR_NO_SPACE : LAB_ERROR_INFRA,
+		  g_strdup_printf("%s: %s", what, g_strerror(saved)));
 	return false;
 }
 

@@ -21,6 +21,7 @@ enum lab_error {
 	LAB_ERROR_UNSUPPORTED,	/* asked for something this backend or host cannot do */
 	LAB_ERROR_TIMEOUT,
 	LAB_ERROR_INTERRUPTED,
+	LAB_ERROR_NO_SPACE,	/* a disk or a quota is full: the work is still to be done */
 };
 
 #define LAB_ERROR lab_error_quark()
@@ -28,7 +29,7 @@ GQuark lab_error_quark(void);
 
 /* Set *error (unless NULL or already set) and return false, so that `return lab_fail(...)` reads well. */
 bool lab_fail(GError **error, enum lab_error code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-/* As lab_fail(LAB_ERROR_INFRA), followed by ": strerror(errno)". */
+/* As lab_fail(LAB_ERROR_INFRA, or _NO_SPACE where errno says so), followed by ": strerror(errno)". */
 bool lab_fail_errno(GError **error, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* Put "prefix: " before the message of *error; does nothing if there is none. Returns false. */
 bool lab_prefix(GError **error, const char *fmt, ...) G_GNUC_PRINTF(2, 3);

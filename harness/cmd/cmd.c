@@ -66,6 +66,7 @@ int cmd_error(const char *name, const GError *error)
 	case LAB_ERROR_INFRA:
 	case LAB_ERROR_UNAVAILABLE:
 	case LAB_ERROR_UNSUPPORTED:
+	case LAB_ERROR_NO_SPACE:
 		break;
 	}
 	return EXIT_INFRA;

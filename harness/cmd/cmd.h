@@ -16,6 +16,7 @@ enum cmd_exit {
 	EXIT_INFRA = 3,
 	EXIT_UNSURE = 4,	/* inconclusive or only unsupported; blacklist check: unknown */
 	EXIT_REGRESSION = 5,
+	EXIT_NO_SPACE = 74,	/* EX_IOERR; exec-job: the journal is open, the job is still to be done */
 	EXIT_OVERALL_TIMEOUT = 124,
 	EXIT_INTERRUPTED = 130,
 };
@@ -28,7 +29,8 @@ struct command {
 
 extern const struct command command_run, command_plan, command_exec_job, command_kernels,
 	command_probes, command_hazards, command_doctor, command_calibrate, command_blacklist,
-	command_report;
+	command_selftest,
+	command_report, command_explain, command_again;
 
 /*
  * Parse with GOption: prints help or the error and returns false with *ret_exit set. `params` is the

@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "base/proc.h"
+#include "guest/cage.h"
 #include "kernel/aptroot.h"
 #include "kernel/control.h"
 #include "run/engine_get.h"
@@ -22,14 +23,17 @@
 #define MEM_FAIL_MIB 900
 #define DISK_WARN_MIB 2048
 #define DISK_FAIL_MIB 400
+#define JOB_STRESS_S 20	/* of the jobs that the proof's bound is told for */
+#define MINUTES_MAX 10000
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
 static const char *const level_names[] = { "ok", "warn", "fail" };
 
 struct doctor {
 	gboolean json, engine, again;
+	int minutes;
 	char *qemu;
-	json_t *checks;
+	json_t *checks, *proof;
 	enum level worst;
 };
 
@@ -179,6 +183,15 @@ static void check_accels(struct doctor *d, const struct engine *e)
 		report(d, "kvm", LEVEL_OK, NULL, "not usable, TCG serves: %s", kvm);
 }
 
+/* What a guest that breaks out of QEMU would find. */
+static void check_cage(struct doctor *d, const struct engine *e)
+{
+	g_autoptr(cage) c = cage_open(e, "tcg");
+
+	report(d, "cage", c->whole ? LEVEL_OK : LEVEL_WARN,
+	       "use a QEMU with seccomp, in a folder that all users can read", "%s", c->text);
+}
+
 static void check_engine(struct doctor *d)
 {
 	struct engine_request req = { .qemu = d->qemu, .offline = !d->engine };
@@ -203,12 +216,40 @@ static void check_engine(struct doctor *d)
 		       "QEMU %s: before %u its TCG makes clean kernels oops, so its verdicts are "
 		       "infra", e->version, ENGINE_MAJOR_MIN);
 	check_plugins(d, e);
+	check_cage(d, e);
 	check_accels(d, e);
+}
+
+static double proof_number(const struct doctor *d, const char *key)
+{
+	return json_number_value(json_object_get(d->proof, key));
+}
+
+static void report_proof(struct doctor *d, const struct lab *lab)
+{
+	const struct engine_proof *proof = &lab->proof;
+	g_autoptr(GString) models = g_string_new(NULL);
+
+	for (unsigned i = 0; i < proof->n_models; i++)
+		g_string_append_printf(models, "%s%s %u", i ? ", " : "", proof->models[i].name,
+				       proof->models[i].boots);
+	d->proof = engine_proof_json(proof, JOB_STRESS_S);
+	report(d, "proof", LEVEL_OK, NULL,
+	       "sound with %s: %u boots (%s), %.0f s of stress without a fault, weather %u (%s%s)",
+	       proof->kernel, proof->boots, models->str, proof->stress_s, proof->weather,
+	       proof->cached ? "cached, " : "", proof->when);
+	report(d, "proof-bound", LEVEL_OK, NULL,
+	       "at 95 %%: faults of the engine in at most %.2g %% of boots, %.2g a minute of "
+	       "stress, %.2g %% of jobs of %d s; --minutes N makes it less",
+	       100 * proof_number(d, "p_fault_per_boot_upper"),
+	       proof_number(d, "faults_per_stress_minute_upper"),
+	       100 * proof_number(d, "p_fault_per_job_upper"), JOB_STRESS_S);
 }
 
 static void check_proof(struct doctor *d)
 {
-	struct lab_params params = { .qemu = d->qemu, .prove = true, .prove_again = d->again };
+	struct lab_params params = { .qemu = d->qemu, .prove = true, .prove_again = d->again,
+				     .prove_minutes = d->minutes };
 	g_autoptr(lab) lab = NULL;
 	g_autoptr(GError) error = NULL;
 
@@ -220,10 +261,7 @@ static void check_proof(struct doctor *d)
 		       "verdicts of this engine are infra; try another QEMU", "%s",
 		       lab->engine_trouble);
 	else
-		report(d, "proof", LEVEL_OK, NULL,
-		       "sound with %s: %u boots, %.0f s of stress without a splat (%s%s)",
-		       lab->proof.kernel, lab->proof.boots, lab->proof.stress_s,
-		       lab->proof.cached ? "cached, " : "", lab->proof.when);
+		report_proof(d, lab);
 }
 
 /* ---- command ---- */
@@ -242,7 +280,8 @@ static int execute(struct doctor *d)
 	check_engine(d);
 	if (d->engine)
 		check_proof(d);
-	root = json_pack("{s:o s:b}", "checks", d->checks, "fit", d->worst != LEVEL_FAIL);
+	root = json_pack("{s:o s:b s:o?}", "checks", d->checks, "fit", d->worst != LEVEL_FAIL,
+			 "engine_proof", d->proof);
 	if (d->json)
 		text = json_dumps(root, JSON_INDENT(2));
 	if (text)
@@ -253,14 +292,26 @@ static int execute(struct doctor *d)
 	return d->worst == LEVEL_FAIL ? EXIT_INFRA : EXIT_CLEAN;
 }
 
+static bool check_options(const struct doctor *d, GError **error)
+{
+	if (d->minutes < 0 || d->minutes > MINUTES_MAX)
+		return lab_fail(error, LAB_ERROR_USAGE, "--minutes is %d, wants 1..%d", d->minutes,
+				MINUTES_MAX);
+	return !d->minutes || d->engine ||
+	       lab_fail(error, LAB_ERROR_USAGE, "--minutes goes with --engine alone");
+}
+
 static int run_command(int argc, char **argv)
 {
 	struct doctor d = { 0 };
+	g_autoptr(GError) error = NULL;
 	const GOptionEntry entries[] = {
 		{ "engine", 0, 0, G_OPTION_ARG_NONE, &d.engine,
 		  "Fetch the engine if there is none, and prove it on this host", NULL },
 		{ "again", 0, 0, G_OPTION_ARG_NONE, &d.again, "Prove it anew, cached or not",
 		  NULL },
+		{ "minutes", 0, 0, G_OPTION_ARG_INT, &d.minutes,
+		  "With --engine: go on proving for so long; results add up over calls", "N" },
 		{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &d.qemu, "QEMU to look at", "PATH" },
 		{ "json", 0, 0, G_OPTION_ARG_NONE, &d.json, "Print JSON", NULL },
 		{ 0 },
@@ -269,9 +320,10 @@ static int run_command(int argc, char **argv)
 
 	if (cmd_parse(&argc, &argv, "", "Say whether this host is fit to run the lab, and what to "
 		      "do where it is not.", entries,
-		      "Examples:\n  klab doctor\n  klab doctor --engine\n\n"
+		      "Examples:\n  klab doctor\n  klab doctor --engine\n"
+		      "  klab doctor --engine --minutes 30\n\n"
 		      "Exit code: 0 fit (warnings included), 2 usage, 3 a check failed.", &code))
-		code = execute(&d);
+		code = check_options(&d, &error) ? execute(&d) : cmd_error("doctor", error);
 	g_free(d.qemu);
 	return code;
 }

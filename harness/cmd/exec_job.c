@@ -77,7 +77,8 @@ static int run(int argc, char **argv)
 		       "the repetition goes into FOLDER.again-N.",
 		       entries,
 		       "Exit codes: 0 clean, 1 affected, 2 usage, 3 infra, 4 inconclusive or "
-		       "unsupported, 130 interrupted.\n\n"
+		       "unsupported, 74 a disk is full and the job still to be done, "
+		       "130 interrupted.\n\n"
 		       "Example:\n  klab exec-job results/run-X/jobs/CELL/0/spec.json", &code))
 		return code;
 	if (argc != 2) {
@@ -89,7 +90,7 @@ static int run(int argc, char **argv)
 	code = execute(argv[1], out, &error);
 	if (error)
 		cmd_error("exec-job", error);
-	return code;
+	return g_error_matches(error, LAB_ERROR, LAB_ERROR_NO_SPACE) ? EXIT_NO_SPACE : code;
 }
 
 const struct command command_exec_job = {

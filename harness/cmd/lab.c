@@ -37,6 +37,7 @@ void lab_free(struct lab *lab)
 	g_clear_pointer(&lab->judge_params, g_hash_table_destroy);
 	matrix_free(lab->matrix);
 	hazard_set_free(lab->hazards);
+	console_rules_free(lab->console_rules);
 	g_clear_pointer(&lab->probes, g_ptr_array_unref);
 	engine_free(lab->engine);
 	g_free(lab->accel);
@@ -84,6 +85,33 @@ static bool load_hazards(struct lab *lab, const char *file, GError **error)
 
 	return load_text(file, embed_hazards_yaml, EMBED_LEN(hazards_yaml), &text, &len, error) &&
 	       hazard_set_parse(file ? file : "hazards.yaml", text, len, &lab->hazards, error);
+}
+
+/* The user's rules come first, as the first one that matches decides. */
+static bool load_console_rules(struct lab *lab, const char *file, GError **error)
+{
+	struct console_rules *shipped = NULL;
+	g_autoptr(GError) why = NULL;
+	g_autofree char *text = NULL;
+	size_t len;
+
+	if (!console_rules_parse("console.yaml", embed_console_yaml, EMBED_LEN(console_yaml),
+				 &shipped, error))
+		return false;
+	if (!file) {
+		lab->console_rules = shipped;
+		return true;
+	}
+	if (!fs_read(file, CONFIG_MAX, &text, &len, &why)) {
+		console_rules_free(shipped);
+		return lab_fail(error, LAB_ERROR_USAGE, "--console-rules: %s", why->message);
+	}
+	if (!console_rules_parse(file, text, len, &lab->console_rules, error) ||
+	    lab->console_rules->replace) {
+		console_rules_free(shipped);
+		return lab->console_rules != NULL;
+	}
+	return console_rules_join(lab->console_rules, shipped, error);
 }
 
 /* What was measured here replaces what was shipped. */
@@ -167,9 +195,10 @@ bool lab_open(const struct lab_params *params, struct lab **ret, GError **error)
 {
 	g_autoptr(lab) lab = g_new0(struct lab, 1);
 
-	if (!load_matrix(lab, params->kernels_file, error) ||
+	if ((!params->judge_only && !load_matrix(lab, params->kernels_file, error)) ||
 	    !load_hazards(lab, params->hazards_file, error) || !index_probes(lab, error) ||
-	    !load_calibration(lab, error))
+	    !load_console_rules(lab, params->console_rules_file, error) ||
+	    (!params->judge_only && !load_calibration(lab, error)))
 		return false;
 	*ret = g_steal_pointer(&lab);
 	return true;
@@ -215,6 +244,7 @@ static bool prove(struct lab *lab, const struct lab_params *params, const struct
 		.accel = lab->accel,
 		.probes = lab->probes,
 		.again = params->prove_again,
+		.minutes = params->prove_minutes,
 	};
 
 	if (!lab_proof_kernel(lab, progress, &kernel, error))
@@ -289,9 +319,23 @@ static void apply_calibration(struct lab *lab, struct cell *cell)
 	if (!entry)
 		return;
 	cell->rate_lower = entry->rate_lower;
+	cell->control_failures = entry->failures;
+	cell->control_exposure = entry->exposure;
 	cell->calibration = g_strdup_printf("%s, %u of %u runs failed%s", entry->hazard,
 					    entry->failures, entry->runs,
 					    entry->shipped ? ", shipped" : "");
+}
+
+/* The engine's proof as it stands, for the longest of the run's jobs. */
+static void note_proof(const struct lab *lab, struct run *r)
+{
+	unsigned longest_ms = 0;
+
+	for (guint i = 0; i < r->cells->len; i++)
+		longest_ms = MAX(longest_ms, ((struct cell *)r->cells->pdata[i])->job->duration_ms);
+	json_decref(r->engine_proof);
+	r->engine_proof = lab->proof.kernel ? engine_proof_json(&lab->proof, longest_ms / 1000.0) :
+					      NULL;
 }
 
 void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, GPtrArray *probes,
@@ -308,6 +352,7 @@ void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, 
 		.engine = lab->engine,
 		.engine_trouble = lab->engine_trouble,
 		.agent_sha256 = lab->agent,
+		.console_rules = lab->console_rules,
 	};
 
 	for (guint i = 0; i < probes->len; i++) {
@@ -317,6 +362,7 @@ void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, 
 		if (!plan->uncalibrated)
 			apply_calibration(lab, cell);
 	}
+	note_proof(lab, r);
 }
 
 static const struct judge_params *params_of(const struct cell *cell, void *user)
@@ -329,7 +375,8 @@ static const struct judge_params *params_of(const struct cell *cell, void *user)
 static void on_start(const struct cell *cell, const struct job *job, void *user)
 {
 	progress_say(&cmd_progress, "%s: %s, up to %u s%s", job->kernel->id, job->probe,
-		     job->duration_ms / 1000, job->attempt ? " (again)" : "");
+		     job->duration_ms / 1000,
+		     job->alone ? " (again, alone)" : job->attempt ? " (again)" : "");
 }
 
 static bool wants_color(void)
@@ -344,8 +391,7 @@ static void on_done(const struct cell *cell, void *user)
 	cmd_line(line);
 }
 
-/* The first that applies, as the manual lists them. */
-static int exit_of(const struct run *r, enum sched_end end)
+int lab_exit(const struct run *r, enum sched_end end)
 {
 	unsigned counts[VERDICT__COUNT];
 
@@ -387,6 +433,6 @@ bool lab_run(struct lab *lab, struct run *r, unsigned jobs, unsigned limit_s, in
 
 	if (!lab_sched(lab, r, jobs, limit_s, &end, error))
 		return false;
-	*ret_exit = exit_of(r, end);
+	*ret_exit = lab_exit(r, end);
 	return true;
 }

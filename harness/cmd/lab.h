@@ -7,6 +7,7 @@
 #define KLAB_CMD_LAB_H
 
 #include "base/progress.h"
+#include "conf/console_rules.h"
 #include "conf/hazards.h"
 #include "conf/matrix.h"
 #include "conf/probes.h"
@@ -22,13 +23,17 @@ struct lab_params {
 	bool trust_engine;	/* --trust-engine: verdicts of an unproven or old engine count */
 	bool prove;		/* prove the engine now if no proof is cached */
 	bool prove_again;
+	unsigned prove_minutes;	/* extend the proof for so long; 0: what is cached will do */
+	bool judge_only;		/* no kernels, no calibration: journals hold what judging needs */
 	const char *hazards_file;	/* or NULL: the shipped one */
+	const char *console_rules_file;	/* or NULL: the shipped rules alone */
 	const char *kernels_file;	/* or NULL: ./kernels.yaml, else the shipped one */
 };
 
 struct lab {
 	struct matrix *matrix;
 	struct hazard_set *hazards;
+	struct console_rules *console_rules;
 	GPtrArray *probes;		/* of struct probe_info * */
 	struct engine *engine;		/* NULL without one: lab_open_engine() was not called */
 	char *accel;			/* "tcg" or "kvm" */
@@ -65,6 +70,9 @@ void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, 
 /* Execute the open cells, printing a line a cell on stderr; result.json is written. */
 bool lab_sched(struct lab *lab, struct run *r, unsigned jobs, unsigned limit_s,
 	       enum sched_end *ret_end, GError **error);
+/* The exit code (enum cmd_exit) of a run that ended so: the first that applies, as the manual lists
+ * them. */
+int lab_exit(const struct run *r, enum sched_end end);
 /* As lab_sched(); *ret_exit gets the exit code of enum cmd_exit that the whole deserves. */
 bool lab_run(struct lab *lab, struct run *r, unsigned jobs, unsigned limit_s, int *ret_exit,
 	     GError **error);

@@ -10,12 +10,13 @@
 static bool write_spec(const struct run *r, struct cell *cell, GError **error)
 {
 	g_autofree char *dir = run_job_dir(r, cell, 0);
+	g_autoptr(job) job = cell_next_job(r, cell, CELL_RERUN);
 
 	if (cell->skip) {
 		printf("%s: unsupported: %s\n", cell->job->cell, cell->skip);
 		return true;
 	}
-	if (!fs_mkdir(dir, error) || !job_save(cell->job, dir, error))
+	if (!fs_mkdir(dir, error) || !job_save(job, dir, error))
 		return false;
 	printf("%s/spec.json\n", dir);
 	return true;

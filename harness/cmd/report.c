@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* klab report: judge a run's journals again and show the result. */
 #include "cmd/cmd.h"
-#include "cmd/lab.h"
+#include "cmd/pick.h"
 
 #include "report/result.h"
 #include "report/terminal.h"
@@ -9,20 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool judge_again(struct lab *lab, struct run *r, GError **error)
-{
-	for (guint i = 0; i < r->cells->len; i++) {
-		struct cell *cell = r->cells->pdata[i];
-		enum cell_needs needs;
-
-		if (!cell_refresh(r, cell, g_hash_table_lookup(lab->judge_params, cell->job->probe),
-				  &needs, error))
-			return false;
-		cell->done = cell->skip || cell->outcomes->len > 0;
-	}
-	return true;
-}
 
 static void print(const struct run *r, bool json)
 {
@@ -48,12 +34,11 @@ static void print(const struct run *r, bool json)
 
 static int execute(const char *dir, bool json, GError **error)
 {
-	const struct lab_params params = { 0 };
+	const struct lab_params params = { .judge_only = true };
 	g_autoptr(lab) lab = NULL;
 	g_autoptr(run) r = NULL;
 
-	if (lab_open(&params, &lab, error) && run_load(dir, &r, error) &&
-	    judge_again(lab, r, error))
+	if (lab_open(&params, &lab, error) && pick_load(lab, dir, &r, error))
 		print(r, json);
 	return EXIT_CLEAN;
 }

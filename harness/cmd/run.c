@@ -38,9 +38,12 @@ static int execute(const struct run_request *req, GError **error)
 		return 0;
 	if (lab->engine_trouble)
 		fprintf(stderr, "klab run: %s\nhint: every verdict will be infra; 'klab doctor "
-			"--engine' tells more, --trust-engine overrides\n", lab->engine_trouble);
-	if (!lab_run(lab, r, req->jobs, req->timeout, &code, error) ||
-	    (req->json && !write_json(r, req->json, error)))
+			"--engine' and 'klab selftest' tell more, --trust-engine overrides\n", lab->engine_trouble);
+	if (!lab_run(lab, r, req->jobs, req->timeout, &code, error)) {
+		print_summary(r, req->json);	/* what was judged before stays judged */
+		return 0;
+	}
+	if (req->json && !write_json(r, req->json, error))
 		return 0;
 	print_summary(r, req->json);
 	if (code == EXIT_INTERRUPTED || code == EXIT_OVERALL_TIMEOUT)
@@ -55,6 +58,7 @@ static int run_command(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	int code;
 
+	req.selftest = true;
 	if (run_request_parse(&req, "run", argc, argv, &code)) {
 		code = execute(&req, &error);
 		if (error)

@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "cmd/cmd.h"
+#include "cmd/selftest.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -15,6 +16,7 @@ void run_request_clear(struct run_request *req)
 	g_strfreev(req->probes);
 	g_free(req->config);
 	g_free(req->hazards);
+	g_free(req->console_rules);
 	g_free(req->qemu);
 	g_free(req->accel);
 	g_free(req->amplify);
@@ -56,6 +58,8 @@ static const GOptionEntry options[] = {
 	  "Memory of a guest in MiB (default: 512 + 16 a vCPU)", "MIB" },
 	{ "duration", 0, 0, G_OPTION_ARG_INT, AT(duration),
 	  "Upper limit of a probe's run in seconds (default: the probe's own)", "S" },
+	{ "full-duration", 0, 0, G_OPTION_ARG_NONE, AT(full_duration),
+	  "Do not stop a probe when its exposure suffices for the asked confidence", NULL },
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, AT(seed),
 	  "Seed of every random choice (default: 1)", "N" },
 	{ "amplify", 0, 0, G_OPTION_ARG_STRING, AT(amplify),
@@ -68,6 +72,11 @@ static const GOptionEntry options[] = {
 	  "PATH" },
 	{ "trust-engine", 0, 0, G_OPTION_ARG_NONE, AT(trust_engine),
 	  "Let verdicts of an unproven or old engine count", NULL },
+	{ "dump", 0, 0, G_OPTION_ARG_NONE, AT(dump),
+	  "Keep the memory of guests that fail as 'vmcore' in the job's folder, for crash(8) and "
+	  "drgn; as large as the guest's memory", NULL },
+	{ "no-selftest", 0, 0, G_OPTION_ARG_NONE, AT(no_selftest),
+	  "Do not test the detectors before a run of more than one cell (klab selftest)", NULL },
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, AT(jobs), "Guests at once (default: 1)", "N" },
 	{ "confidence", 0, 0, G_OPTION_ARG_DOUBLE, AT(confidence),
 	  "Asked confidence of a clean verdict (default: 0.99)", "P" },
@@ -86,6 +95,9 @@ static const GOptionEntry options[] = {
 	  "Kernels file (default: ./kernels.yaml, else the one shipped inside)", "FILE" },
 	{ "hazards", 0, 0, G_OPTION_ARG_FILENAME, AT(hazards),
 	  "Hazards file (default: the one shipped inside)", "FILE" },
+	{ "console-rules", 0, 0, G_OPTION_ARG_FILENAME, AT(console_rules),
+	  "Rules that allow or deny messages on the console, before the shipped ones or, with "
+	  "'replace: yes', instead of them (like probes/console.yaml)", "FILE" },
 };
 #undef AT
 
@@ -151,6 +163,10 @@ static bool fetch_one(const struct kernel_spec *spec, struct run *r, GPtrArray *
 		g_ptr_array_add(kernels, kernel);
 		return true;
 	}
+	if (g_error_matches(why, LAB_ERROR, LAB_ERROR_NO_SPACE)) {
+		g_propagate_prefixed_error(error, g_steal_pointer(&why), "kernel '%s': ", spec->id);
+		return false;
+	}
 	if (named_file && !g_error_matches(why, LAB_ERROR, LAB_ERROR_INFRA))
 		return lab_fail(error, LAB_ERROR_USAGE, "kernel '%s': %s", spec->id, why->message);
 	if (named_file)
@@ -213,11 +229,17 @@ static bool plan_fresh(const struct run_request *req, struct lab *lab,
 	    !choose_dir(req, &dir, error))
 		return false;
 	r = run_new(dir, req->confidence);
+	r->full_duration = req->full_duration;
 	if (!fetch_all(specs, r, &kernels, error) ||
 	    (kernels->len && !lab_open_engine(lab, params, &cmd_progress, error)))
 		return false;
+	if (req->selftest && !req->no_selftest && kernels->len * probes->len > 1 &&
+	    !selftest_ensure(lab, req->jobs, error))
+		return false;
 	for (guint i = 0; i < kernels->len; i++)
 		lab_add_cells(lab, r, kernels->pdata[i], probes, &plan);
+	for (guint i = 0; i < r->cells->len; i++)
+		((struct cell *)r->cells->pdata[i])->job->dump = req->dump;
 	if (!fs_mkdir(dir, error) || !run_save(r, error))
 		return false;
 	*ret = g_steal_pointer(&r);
@@ -234,18 +256,35 @@ static bool plan_resume(const struct run_request *req, struct run **ret, GError 
 	return run_load(dir, ret, error);
 }
 
+/* A rule that lapsed does nothing, and somebody should know. */
+static void warn_expired(const struct console_rules *rules)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	g_autofree char *day = g_date_time_format(now, "%Y-%m-%d");
+
+	for (guint i = 0; i < rules->all->len; i++) {
+		const struct console_rule *rule = rules->all->pdata[i];
+
+		if (!console_rule_holds(rule, day))
+			progress_say(&cmd_progress,
+				     "warning: the console rule for '%s' expired on %s and does "
+				     "nothing any more", rule->match, rule->expires);
+	}
+}
+
 bool run_request_plan(const struct run_request *req, struct lab **ret_lab, struct run **ret_run,
 		      GError **error)
 {
 	struct lab_params params = {
 		.qemu = req->qemu, .accel = req->accel ? req->accel : "auto",
 		.trust_engine = req->trust_engine, .prove = true, .kernels_file = req->config,
-		.hazards_file = req->hazards,
+		.hazards_file = req->hazards, .console_rules_file = req->console_rules,
 	};
 	g_autoptr(lab) lab = NULL;
 
 	if (!lab_open(&params, &lab, error))
 		return false;
+	warn_expired(lab->console_rules);
 	if (req->resume ? !plan_resume(req, ret_run, error) :
 			  !plan_fresh(req, lab, &params, ret_run, error))
 		return false;

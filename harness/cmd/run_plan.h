@@ -7,11 +7,12 @@
 
 struct run_request {
 	char **kernels, **probes;
-	char *config, *hazards, *qemu, *accel, *amplify, *out, *json;
+	char *config, *hazards, *console_rules, *qemu, *accel, *amplify, *out, *json;
 	int smp, memory, duration, boot_timeout, timeout, jobs;
 	gint64 seed;
 	double confidence;
-	gboolean resume, trust_engine;
+	gboolean resume, trust_engine, full_duration, no_selftest, dump;
+	bool selftest;	/* run is about to follow: see that the detectors detect */
 };
 void run_request_clear(struct run_request *req);
 

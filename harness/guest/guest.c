@@ -73,3 +73,24 @@ bool guest_read_sched(struct guest *g, struct guest_sched *ret, GError **error)
 	return g->be->sched ? g->be->sched(g, ret, error) :
 			      cannot(g, "tell how long vCPUs waited for the host", error);
 }
+
+const char *guest_cage(struct guest *g)
+{
+	return g->be->cage ? g->be->cage(g) : NULL;
+}
+
+bool guest_pause(struct guest *g, bool paused, GError **error)
+{
+	return g->be->pause ? g->be->pause(g, paused, error) : cannot(g, "pause", error);
+}
+
+bool guest_set_cpus(struct guest *g, const struct guest_cpu_set *sets, unsigned n, GError **error)
+{
+	return g->be->set_cpus ? g->be->set_cpus(g, sets, n, error) :
+				 cannot(g, "set registers", error);
+}
+
+bool guest_dump(struct guest *g, int fd, int timeout_ms, GError **error)
+{
+	return g->be->dump ? g->be->dump(g, fd, timeout_ms, error) : cannot(g, "dump memory", error);
+}

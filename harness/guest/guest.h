@@ -56,6 +56,7 @@ struct guest_spec {
 /* One vCPU as `info registers` shows it. */
 struct guest_regs {
 	uint64_t rip, rsp, rbp, rdi, rsi, rflags, gs_base;
+	uint64_t rbx, rdx, r10, r12, r13, r14, r15;
 	unsigned cpl;
 	bool halted;
 };
@@ -64,6 +65,14 @@ struct guest_regs {
  * that wanted to run waited for a host CPU (starvation, which is no hang). */
 struct guest_sched {
 	int64_t run_us, delay_us;
+	bool paused;	/* the engine has stopped all vCPUs: nothing can move, and no kernel is to blame */
+};
+
+/* A vCPU's new RIP and RFLAGS. */
+struct guest_cpu_set {
+	unsigned cpu;
+	uint64_t rip;
+	uint32_t rflags;
 };
 
 struct guest_backend {
@@ -77,7 +86,12 @@ struct guest_backend {
 			  GError **error);
 	bool (*regs)(struct guest *g, struct guest_regs *ret, unsigned n, GError **error);
 	bool (*sched)(struct guest *g, struct guest_sched *ret, GError **error);
+	bool (*pause)(struct guest *g, bool paused, GError **error);
+	bool (*set_cpus)(struct guest *g, const struct guest_cpu_set *sets, unsigned n,
+			 GError **error);
+	bool (*dump)(struct guest *g, int fd, int timeout_ms, GError **error);
 	int64_t (*now_us)(struct guest *g);
+	const char *(*cage)(struct guest *g);
 	void (*stop)(struct guest *g);	/* frees the backend's half; accepts half-started */
 };
 
@@ -103,7 +117,16 @@ bool guest_read_virt(struct guest *g, unsigned cpu, uint64_t addr, void *buf, si
 /* Registers of vCPUs 0..n-1; n is at most the guest's smp. */
 bool guest_read_regs(struct guest *g, struct guest_regs *ret, unsigned n, GError **error);
 bool guest_read_sched(struct guest *g, struct guest_sched *ret, GError **error);
+/* Stop all vCPUs, or let them go on. */
+bool guest_pause(struct guest *g, bool paused, GError **error);
+/* Set registers of vCPUs of a paused guest, and let it go on: faults provoked on purpose. */
+bool guest_set_cpus(struct guest *g, const struct guest_cpu_set *sets, unsigned n, GError **error);
+/* Write all memory into `fd` as an ELF core, without page tables followed. */
+bool guest_dump(struct guest *g, int fd, int timeout_ms, GError **error);
 int64_t guest_now_us(struct guest *g);
+/* What keeps the engine in: "seccomp, user 61200", and what could not be had, in one line; NULL: the
+ * backend runs no engine. */
+const char *guest_cage(struct guest *g);
 void guest_free(struct guest *g);
 typedef struct guest guest;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(guest, guest_free)

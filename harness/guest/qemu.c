@@ -2,12 +2,13 @@
 /*
  * The qemu backend: one QEMU process, its two UARTs, monitor and stderr on inherited descriptors,
  * so that no socket file exists to race for or to leave behind. QEMU dies with the process that
- * started it (PR_SET_PDEATHSIG), however that one ends.
+ * started it (PR_SET_PDEATHSIG), however that one ends, and runs in a cage (cage.h).
  */
 #include "guest/guest.h"
 
-#include "base/proc.h"
+#include "guest/cage.h"
 #include "guest/engine.h"
+#include "guest/gdbstub.h"
 #include "guest/qmp.h"
 #include "guest/regs.h"
 
@@ -29,12 +30,13 @@
 enum { CH_CONSOLE, CH_WIRE, CH_QMP, CH_STDERR, CH__COUNT };
 
 struct qemu {
+	struct cage *cage;
 	pid_t pid;
 	int fd[CH__COUNT];
 	int memfd;		/* pmemsave and memsave write here, through /proc/self/fd */
 	struct qmp qmp;
 	GString *errors;	/* stderr, the first STDERR_MAX bytes */
-	bool exited, guest_asked;
+	bool exited, guest_asked, paused;
 	int status;
 	unsigned nvcpus;
 	pid_t *vcpu_tid;
@@ -68,7 +70,38 @@ static void add_channel(GPtrArray *argv, const char *id, int fd)
 	add(argv, "socket,id=%s,fd=%d", id, fd);
 }
 
-static void add_machine(GPtrArray *argv, const struct guest_spec *spec)
+/* The files of the guest, by the names that a caged QEMU can open. */
+struct inputs {
+	char *kernel, *initrd, *plugin;
+};
+
+static void inputs_clear(struct inputs *in)
+{
+	g_free(in->kernel);
+	g_free(in->initrd);
+	g_free(in->plugin);
+}
+
+/* A plugin comes as "PATH,key=value,...". */
+static bool open_plugin(struct cage *c, const char *plugin, char **ret, GError **error)
+{
+	size_t len = strcspn(plugin, ",");
+	g_autofree char *path = g_strndup(plugin, len), *name = cage_file(c, path, error);
+
+	if (name)
+		*ret = g_strconcat(name, plugin + len, NULL);
+	return name != NULL;
+}
+
+static bool open_inputs(struct cage *c, const struct guest_spec *spec, struct inputs *in,
+			GError **error)
+{
+	return (in->kernel = cage_file(c, spec->kernel, error)) &&
+	       (in->initrd = cage_file(c, spec->initrd, error)) &&
+	       (!spec->plugin || open_plugin(c, spec->plugin, &in->plugin, error));
+}
+
+static void add_machine(GPtrArray *argv, const struct guest_spec *spec, const struct inputs *in)
 {
 	const char *fixed[] = { "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 				"-machine", "pc", "-net", "none" };
@@ -84,21 +117,18 @@ static void add_machine(GPtrArray *argv, const struct guest_spec *spec)
 	add(argv, "-m");
 	add(argv, "%u", spec->mem_mib);
 	add(argv, "-kernel");
-	add(argv, "%s", spec->kernel);
+	add(argv, "%s", in->kernel);
 	add(argv, "-initrd");
-	add(argv, "%s", spec->initrd);
+	add(argv, "%s", in->initrd);
 	add(argv, "-append");
 	add(argv, "%s", spec->append);
 }
 
-static GPtrArray *build_argv(const struct guest_spec *spec, const int *fd)
+static GPtrArray *build_argv(const struct guest_spec *spec, const struct inputs *in, const int *fd)
 {
 	GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
 
-	add(argv, "%s", spec->engine->binary);
-	for (char **arg = spec->engine->args; arg && *arg; arg++)
-		add(argv, "%s", *arg);
-	add_machine(argv, spec);
+	add_machine(argv, spec, in);
 	add_channel(argv, "console", fd[CH_CONSOLE]);
 	add_channel(argv, "wire", fd[CH_WIRE]);
 	add_channel(argv, "mon", fd[CH_QMP]);
@@ -108,36 +138,14 @@ static GPtrArray *build_argv(const struct guest_spec *spec, const int *fd)
 	add(argv, "chardev:wire");
 	add(argv, "-mon");
 	add(argv, "chardev=mon,mode=control");
-	if (spec->plugin) {
+	if (in->plugin) {
 		add(argv, "-plugin");
-		add(argv, "%s", spec->plugin);
+		add(argv, "%s", in->plugin);
 	}
 	for (const char *const *arg = spec->extra; arg && *arg; arg++)
 		add(argv, "%s", *arg);
 	g_ptr_array_add(argv, NULL);
 	return argv;
-}
-
-/* In the child: only async-signal-safe calls from here to exec. */
-static void run_child(pid_t parent, char *const *argv, char *const *env, const int *theirs,
-		      int memfd)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (!proc_die_with_parent(parent, SIGKILL))
-		_exit(127);
-	dup2(null, 0);
-	dup2(theirs[CH_STDERR], 1);
-	dup2(theirs[CH_STDERR], 2);
-	for (int i = 0; i < CH_STDERR; i++)
-		fcntl(theirs[i], F_SETFD, 0);
-	fcntl(memfd, F_SETFD, 0);
-	execvpe(argv[0], argv, env);
-	dprintf(2, "cannot run '%s': %s\n", argv[0], strerror(errno));
-	_exit(127);
 }
 
 static bool make_channels(struct qemu *q, int *theirs, GError **error)
@@ -157,23 +165,22 @@ static bool make_channels(struct qemu *q, int *theirs, GError **error)
 static bool spawn(struct qemu *q, const struct guest_spec *spec, GError **error)
 {
 	int theirs[CH__COUNT] = { -1, -1, -1, -1 };
-	bool ok = make_channels(q, theirs, error);
+	auto_fd null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct inputs in = { 0 };
+	bool ok = make_channels(q, theirs, error) && open_inputs(q->cage, spec, &in, error);
 
 	if (ok) {
-		g_autoptr(GPtrArray) argv = build_argv(spec, theirs);
-		g_auto(GStrv) env = g_get_environ();
-		pid_t parent = getpid();
+		g_autoptr(GPtrArray) argv = build_argv(spec, &in, theirs);
+		const int keep[] = { theirs[CH_CONSOLE], theirs[CH_WIRE], theirs[CH_QMP], q->memfd };
+		const struct cage_exec x = { .engine = spec->engine,
+					     .argv = (char *const *)argv->pdata, .in = null,
+					     .out = theirs[CH_STDERR], .keep = keep,
+					     .n_keep = G_N_ELEMENTS(keep) };
 
-		for (char **e = spec->engine->env; e && *e; e++) {
-			g_auto(GStrv) pair = g_strsplit(*e, "=", 2);
-
-			env = g_environ_setenv(env, pair[0], pair[1] ? pair[1] : "", TRUE);
-		}
-		q->pid = fork();
-		if (q->pid == 0)
-			run_child(parent, (char *const *)argv->pdata, env, theirs, q->memfd);
-		ok = q->pid > 0 || lab_fail_errno(error, "fork");
+		q->pid = cage_spawn(q->cage, &x, error);
+		ok = q->pid > 0;
 	}
+	inputs_clear(&in);
 	for (int i = 0; i < CH__COUNT; i++)
 		lab_fd_close(&theirs[i]);
 	return ok;
@@ -237,6 +244,7 @@ static void qemu_stop(struct guest *g)
 		lab_fd_close(&q->fd[i]);
 	lab_fd_close(&q->memfd);
 	g_string_free(q->errors, TRUE);
+	cage_free(q->cage);
 	g_free(q->vcpu_tid);
 	g_free(q->vcpu_delay_us);
 	g_free(q->vcpu_run_us);
@@ -253,6 +261,7 @@ static bool qemu_start(const struct guest_spec *spec, struct guest *g, GError **
 	memset(q->fd, -1, sizeof(q->fd));
 	q->errors = g_string_new(NULL);
 	q->steal_ticks = -1;
+	q->cage = cage_open(spec->engine, spec->accel);
 	if (!spawn(q, spec, error))
 		return false;
 	qmp_init(&q->qmp, q->fd[CH_QMP]);
@@ -273,6 +282,8 @@ static void note_events(struct qemu *q)
 		if (g_strcmp0(name, "SHUTDOWN") == 0)
 			q->guest_asked |= json_is_true(json_object_get(
 				json_object_get(event, "data"), "guest"));
+		else if (g_strcmp0(name, "STOP") == 0 || g_strcmp0(name, "RESUME") == 0)
+			q->paused = g_str_equal(name, "STOP");
 		json_decref(event);
 	}
 }
@@ -496,8 +507,37 @@ static bool qemu_sched(struct guest *g, struct guest_sched *ret, GError **error)
 		q->delay_us += steal_us(q);
 	q->sched_at_us = now;
 	q->run_us += run_us;
-	*ret = (struct guest_sched){ .run_us = q->run_us, .delay_us = q->delay_us };
+	note_events(q);
+	*ret = (struct guest_sched){ .run_us = q->run_us, .delay_us = q->delay_us,
+				     .paused = q->paused };
 	return true;
+}
+
+static const char *qemu_cage(struct guest *g)
+{
+	return qemu_of(g)->cage->text;
+}
+
+static bool qemu_pause(struct guest *g, bool paused, GError **error)
+{
+	return qmp_command(&qemu_of(g)->qmp, paused ? "stop" : "cont", NULL, COMMAND_MS, NULL,
+			   error);
+}
+
+static bool qemu_set_cpus(struct guest *g, const struct guest_cpu_set *sets, unsigned n,
+			  GError **error)
+{
+	return gdbstub_set_cpus(&qemu_of(g)->qmp, sets, n, COMMAND_MS, error);
+}
+
+static bool qemu_dump(struct guest *g, int fd, int timeout_ms, GError **error)
+{
+	struct qmp *qmp = &qemu_of(g)->qmp;
+
+	return qmp_send_fd(qmp, "dump", fd, COMMAND_MS, error) &&
+	       qmp_command(qmp, "dump-guest-memory",
+			   json_pack("{s:b, s:s}", "paging", false, "protocol", "fd:dump"),
+			   timeout_ms, NULL, error);
 }
 
 const struct guest_backend guest_backend_qemu = {
@@ -510,6 +550,10 @@ const struct guest_backend guest_backend_qemu = {
 	.read_virt = qemu_read_virt,
 	.regs = qemu_regs,
 	.sched = qemu_sched,
+	.pause = qemu_pause,
+	.set_cpus = qemu_set_cpus,
+	.dump = qemu_dump,
 	.now_us = qemu_now_us,
+	.cage = qemu_cage,
 	.stop = qemu_stop,
 };

@@ -153,6 +153,30 @@ bool qmp_command(struct qmp *q, const char *name, json_t *args, int timeout_ms, 
 	return !failure;
 }
 
+/* QEMU takes descriptors that came with the bytes of a getfd command. */
+static bool send_with_fd(int socket, const char *data, size_t len, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec io = { .iov_base = (char *)data, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+bool qmp_send_fd(struct qmp *q, const char *name, int fd, int timeout_ms, GError **error)
+{
+	/* a blank is no part of any command: the descriptor waits for the getfd behind it */
+	if (!send_with_fd(q->fd, " ", 1, fd))
+		return lab_fail_errno(error, "QEMU's monitor: cannot send a descriptor");
+	return qmp_command(q, "getfd", json_pack("{s:s}", "fdname", name), timeout_ms, NULL, error);
+}
+
 bool qmp_drain(struct qmp *q)
 {
 	bool open = take_in(q);

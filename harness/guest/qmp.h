@@ -27,6 +27,8 @@ bool qmp_handshake(struct qmp *q, int timeout_ms, GError **error);
 /* Run a command; `args` (may be NULL) is consumed. *ret (may be NULL) gets its "return". */
 bool qmp_command(struct qmp *q, const char *name, json_t *args, int timeout_ms, json_t **ret,
 		 GError **error);
+/* Hand QEMU a copy of a descriptor, to be named `name` in later commands; the caller keeps its own. */
+bool qmp_send_fd(struct qmp *q, const char *name, int fd, int timeout_ms, GError **error);
 /* Take in what has arrived, without waiting; false when the peer has closed. */
 bool qmp_drain(struct qmp *q);
 /* The oldest event, or NULL; the caller owns it. */

@@ -26,9 +26,10 @@ struct replay {
 	char *data[FILE__COUNT];
 	size_t len[FILE__COUNT], at[FILE__COUNT];
 	struct wire_status page;	/* the newest played */
-	int64_t delay_us;
+	int64_t delay_us, run_us;
+	bool paused;
 	size_t next_regs;	/* index behind the "registers" event played last */
-	GHashTable *memory;	/* "CPU:ADDR:LEN" -> base64, borrowed from events */
+	GHashTable *memory;	/* "CPU:ADDR:LEN" -> GQueue of base64, borrowed from events */
 };
 
 static struct replay *replay_of(struct guest *g)
@@ -61,20 +62,43 @@ static char *memory_key(unsigned cpu, uint64_t addr, size_t len)
 	return g_strdup_printf("%u:%" G_GINT64_MODIFIER "x:%zu", cpu, addr, len);
 }
 
+static void queue_free(gpointer queue)
+{
+	g_queue_free(queue);
+}
+
+/* What is read again and again (jiffies) was written down each time. */
+static const char *next_read(struct replay *r, const char *key)
+{
+	GQueue *reads = g_hash_table_lookup(r->memory, key);
+
+	if (!reads)
+		return NULL;
+	return reads->length > 1 ? g_queue_pop_head(reads) : g_queue_peek_head(reads);
+}
+
 static void index_memory(struct replay *r)
 {
 	json_t *event;
 	size_t i;
 
-	r->memory = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	json_array_foreach(r->events, i, event)
-		if (strcmp(word(event, "ev"), "memory") == 0)
-			g_hash_table_insert(
-				r->memory,
-				memory_key(json_integer_value(json_object_get(event, "cpu")),
-					   json_integer_value(json_object_get(event, "addr")),
-					   json_integer_value(json_object_get(event, "n"))),
-				(char *)word(event, "bytes"));
+	r->memory = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, queue_free);
+	json_array_foreach(r->events, i, event) {
+		g_autofree char *key = NULL;
+		GQueue *reads;
+
+		if (strcmp(word(event, "ev"), "memory") != 0)
+			continue;
+		key = memory_key(json_integer_value(json_object_get(event, "cpu")),
+				 json_integer_value(json_object_get(event, "addr")),
+				 json_integer_value(json_object_get(event, "n")));
+		reads = g_hash_table_lookup(r->memory, key);
+		if (!reads) {
+			reads = g_queue_new();
+			g_hash_table_insert(r->memory, g_steal_pointer(&key), reads);
+		}
+		g_queue_push_tail(reads, (char *)word(event, "bytes"));
+	}
 }
 
 static bool replay_start(const struct guest_spec *spec, struct guest *g, GError **error)
@@ -117,6 +141,8 @@ static void play_status(struct replay *r, const json_t *event, size_t len)
 	const uint8_t *data = take(r, FILE_STATUS, &len);
 
 	r->delay_us = json_integer_value(json_object_get(event, "delay_us"));
+	r->run_us = json_integer_value(json_object_get(event, "run_us"));
+	r->paused = json_is_true(json_object_get(event, "paused"));
 	memset(&r->page, 0, sizeof(r->page));
 	memcpy(&r->page, data, MIN(len, sizeof(r->page)));
 }
@@ -193,15 +219,42 @@ static bool replay_read_phys(struct guest *g, uint64_t addr, void *buf, size_t l
 	return true;
 }
 
+/* Out of a larger piece that was recorded: klabs cut memory into other pieces. */
+static bool read_within(struct replay *r, unsigned cpu, uint64_t addr, void *buf, size_t len)
+{
+	json_t *event;
+	size_t i;
+
+	json_array_foreach(r->events, i, event) {
+		uint64_t from = json_integer_value(json_object_get(event, "addr"));
+		json_int_t n = json_integer_value(json_object_get(event, "n"));
+		g_autofree guchar *bytes = NULL;
+		gsize have = 0;
+
+		if (strcmp(word(event, "ev"), "memory") != 0 || n <= 0 || addr < from ||
+		    addr - from > (uint64_t)n || len > (uint64_t)n - (addr - from) ||
+		    json_integer_value(json_object_get(event, "cpu")) != cpu)
+			continue;
+		bytes = g_base64_decode(word(event, "bytes"), &have);
+		if (have < (uint64_t)n)
+			continue;
+		memcpy(buf, bytes + (addr - from), len);
+		return true;
+	}
+	return false;
+}
+
 static bool replay_read_virt(struct guest *g, unsigned cpu, uint64_t addr, void *buf, size_t len,
 			     GError **error)
 {
 	g_autofree char *key = memory_key(cpu, addr, len);
-	const char *text = g_hash_table_lookup(replay_of(g)->memory, key);
+	const char *text = next_read(replay_of(g), key);
 	g_autofree guchar *bytes = NULL;
 	gsize n = 0;
 
 	bytes = text && *text ? g_base64_decode(text, &n) : NULL;
+	if ((!bytes || n != len) && read_within(replay_of(g), cpu, addr, buf, len))
+		return true;
 	if (!bytes || n != len)
 		return lab_fail(error, LAB_ERROR_INPUT, "the recording has no memory at %s", key);
 	memcpy(buf, bytes, len);
@@ -216,6 +269,17 @@ static void fill_regs(const json_t *cpu, struct guest_regs *ret)
 	ret->rflags = json_integer_value(json_array_get(cpu, 3));
 	ret->halted = json_is_true(json_array_get(cpu, 4));
 	ret->cpl = json_integer_value(json_array_get(cpu, 5));
+	/* absent from older recordings: 0 */
+	ret->rbp = json_integer_value(json_array_get(cpu, 6));
+	ret->gs_base = json_integer_value(json_array_get(cpu, 7));
+	ret->rsi = json_integer_value(json_array_get(cpu, 8));
+	ret->rbx = json_integer_value(json_array_get(cpu, 9));
+	ret->rdx = json_integer_value(json_array_get(cpu, 10));
+	ret->r10 = json_integer_value(json_array_get(cpu, 11));
+	ret->r12 = json_integer_value(json_array_get(cpu, 12));
+	ret->r13 = json_integer_value(json_array_get(cpu, 13));
+	ret->r14 = json_integer_value(json_array_get(cpu, 14));
+	ret->r15 = json_integer_value(json_array_get(cpu, 15));
 }
 
 /* The recorded samples one after the other. */
@@ -242,7 +306,10 @@ static bool replay_regs(struct guest *g, struct guest_regs *ret, unsigned n, GEr
 
 static bool replay_sched(struct guest *g, struct guest_sched *ret, GError **error)
 {
-	*ret = (struct guest_sched){ .delay_us = replay_of(g)->delay_us };
+	const struct replay *r = replay_of(g);
+
+	*ret = (struct guest_sched){ .run_us = r->run_us, .delay_us = r->delay_us,
+				     .paused = r->paused };
 	return true;
 }
 

@@ -68,12 +68,29 @@ static bool chain_has(const GPtrArray *chain, const char *name)
 	return false;
 }
 
+/* What a title must keep: in which context it happened, and that BPF was at it. */
+static bool chain_keeps(const char *name)
+{
+	static const char *const words[] = { "bpf", "nmi", "irq", "int3", NULL };
+
+	return g_strv_contains(words, name);
+}
+
+static void chain_shorten(GPtrArray *chain, unsigned max)
+{
+	for (unsigned i = chain->len; i-- > 1 && chain->len > max;)
+		if (!chain_keeps(chain->pdata[i]))
+			g_ptr_array_remove_index(chain, i);
+	if (chain->len > max)
+		g_ptr_array_set_size(chain, max);
+}
+
 char *autopsy_chain(const char *const *stack, unsigned n, unsigned max)
 {
 	g_autoptr(GPtrArray) chain = g_ptr_array_new();
 	GString *text;
 
-	for (unsigned i = 0; i < n && stack[i] && chain->len < max; i++) {
+	for (unsigned i = 0; i < n && stack[i]; i++) {
 		const char *context = frame_context(stack[i]);
 		const char *name = context ? context : frame_is_bpf(stack[i]) ? "bpf" : stack[i];
 
@@ -82,12 +99,13 @@ char *autopsy_chain(const char *const *stack, unsigned n, unsigned max)
 		    chain_has(chain, name))
 			continue;
 		g_ptr_array_add(chain, (gpointer)name);
-		/* NMIs have a stack of their own: what lies above their entry is not theirs. */
-		if (context && g_str_equal(context, "nmi"))
+		/* What an NMI or an interrupt interrupted is chance, and no part of a title. */
+		if (context && !g_str_equal(context, "int3"))
 			break;
 	}
 	if (!chain->len)
 		return NULL;
+	chain_shorten(chain, max);
 	text = g_string_new(chain->pdata[0]);
 	for (unsigned i = 1; i < chain->len; i++)
 		g_string_append_printf(text, " <- %s", (const char *)chain->pdata[i]);
@@ -190,18 +208,223 @@ static char *top_symbols(const struct hang_cpu *cpus, unsigned n)
 	return g_string_free(text, FALSE);
 }
 
-static char *table(const struct hang_cpu *cpus, const enum cpu_state *states, unsigned n)
+/* --- contexts and locks ------------------------------------------------------------------------ */
+
+static bool is_marker(const char *frame)
+{
+	return *frame == '<';
+}
+
+static bool is_guessed(const char *frame)
+{
+	return g_str_has_prefix(frame, "? ");
+}
+
+/* "nmi> irq> task": what runs, and what that has interrupted; NULL without frames. */
+static char *nesting(const struct hang_cpu *cpu)
+{
+	const char *last = "", *before;
+	GString *text;
+
+	if (!cpu->frame[0])
+		return NULL;
+	text = g_string_new(NULL);
+	for (unsigned i = 0; i < HANG_FRAMES_MAX && cpu->frame[i]; i++) {
+		before = last;
+		last = cpu->frame[i];
+		if (!is_marker(last))
+			continue;
+		if (!g_str_equal(last, "<user>"))
+			g_string_append_printf(text, "%.*s> ", (int)strcspn(last + 1, ">"),
+					       last + 1);
+		else if (frame_context(before)) /* else the task's own system call or fault */
+			g_string_append_printf(text, "%s> user", frame_context(before));
+	}
+	if (!text->len || !g_str_has_suffix(text->str, "user"))
+		g_string_append(text, "task");
+	return g_string_free(text, FALSE);
+}
+
+/* The idle task waits for interrupts there, and holds nothing. */
+static bool is_idle(const char *frame)
+{
+	static const char *const names[] = {
+		"default_idle", "default_idle_call", "native_safe_halt", "pv_native_safe_halt",
+		"acpi_safe_halt", "mwait_idle", "intel_idle", "poll_idle", "cpu_idle_poll",
+		"arch_cpu_idle", NULL,
+	};
+	g_autofree char *name = g_strndup(frame, strcspn(frame, ".+"));
+
+	return g_strv_contains(names, name);
+}
+
+/*
+ * Of what was interrupted on this vCPU, what may hold `lock`: it does not wait for it, and is not the
+ * idle loop. "f+0x1/0x2 or g+0x3/0x4"; NULL if there is nothing.
+ */
+static char *may_hold(const struct hang_cpu *cpu, uint64_t lock)
+{
+	GString *who = g_string_new(NULL);
+	unsigned context = 0;
+
+	for (unsigned i = 0; i + 1 < HANG_FRAMES_MAX && cpu->frame[i] && cpu->frame[i + 1]; i++) {
+		if (!is_marker(cpu->frame[i]))
+			continue;
+		context++;
+		if ((context < HANG_CONTEXTS_MAX && cpu->lock[context].addr == lock) ||
+		    is_idle(cpu->frame[i + 1]))
+			continue;
+		g_string_append_printf(who, "%s%s", who->len ? " or " : "", cpu->frame[i + 1]);
+	}
+	return g_string_free(who, !who->len);
+}
+
+static bool stack_certain(const struct hang_cpu *cpu)
+{
+	for (unsigned i = 0; i < HANG_FRAMES_MAX && cpu->frame[i]; i++)
+		if (is_guessed(cpu->frame[i]))
+			return false;
+	return cpu->frame[0] != NULL;
+}
+
+/*
+ * Who can hold a spinlock? Its holder does not sleep: it is what some vCPU runs, or what an interrupt
+ * or NMI took a vCPU away from. What waits for the lock itself, is idle, or runs user code does not.
+ * Only told where all stacks are certain.
+ */
+static char *holder(const struct hang_cpu *cpus, const enum cpu_state *states, unsigned n,
+		    const struct hang_lock *lock)
+{
+	g_autofree char *found = NULL;
+	unsigned which = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		g_autofree char *who = NULL;
+
+		if (states[i] == CPU_IDLE || states[i] == CPU_USER)
+			continue;
+		if (!stack_certain(&cpus[i]) || lock->guessed ||
+		    cpus[i].lock[0].addr != lock->addr)
+			return NULL;
+		who = may_hold(&cpus[i], lock->addr);
+		if (who && found)
+			return NULL;
+		if (!who)
+			continue;
+		found = g_steal_pointer(&who);
+		which = i;
+	}
+	return found ? g_strdup_printf("it can only be held by what vCPU %u was interrupted in: %s",
+				       which, found) :
+		       g_strdup("nobody who runs can hold it: it was taken twice or never released");
+}
+
+static char *lock_label(const struct hang_lock *lock)
+{
+	return lock->name ? g_strdup_printf("%s (0x%" G_GINT64_MODIFIER "x)", lock->name,
+					    lock->addr) :
+			    g_strdup_printf("0x%" G_GINT64_MODIFIER "x%s", lock->addr,
+					    lock->guessed ? " (a guess)" : "");
+}
+
+static char *waiters(const struct hang_cpu *cpus, unsigned n, uint64_t lock)
 {
 	GString *text = g_string_new(NULL);
 
-	for (unsigned i = 0; i < n && i < AUTOPSY_LINES_MAX; i++) {
-		g_string_append_printf(text, "vCPU %u: %s, rip 0x%" G_GINT64_MODIFIER "x", i,
-				       state_names[states[i]], cpus[i].rip[0]);
-		for (unsigned j = 0; j < STACK_MAX && cpus[i].stack[j]; j++)
-			g_string_append_printf(text, "%s%s", j ? " <- " : ": ", cpus[i].stack[j]);
-		g_string_append_c(text, '\n');
+	for (unsigned i = 0; i < n; i++)
+		if (cpus[i].lock[0].addr == lock)
+			g_string_append_printf(text, "%s%u", text->len ? "," : "", i);
+	return g_string_free(text, FALSE);
+}
+
+/* A line a lock: "lock vmap_area_lock (0x...), word 0x...: vCPUs 0,1,2 wait for it". */
+static char *locks(const struct hang_cpu *cpus, const enum cpu_state *states, unsigned n)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		g_autofree char *label = lock_label(&cpus[i].lock[0]);
+		g_autofree char *list = waiters(cpus, n, cpus[i].lock[0].addr);
+		g_autofree char *who = NULL;
+		bool seen = false;
+
+		for (unsigned j = 0; j < i && !seen; j++)
+			seen = cpus[j].lock[0].addr == cpus[i].lock[0].addr;
+		if (seen || !cpus[i].lock[0].addr)
+			continue;
+		who = holder(cpus, states, n, &cpus[i].lock[0]);
+		g_string_append_printf(text, "lock %s, word 0x%x: vCPU%s %s wait%s for it%s%s\n",
+				       label, cpus[i].lock[0].word, strchr(list, ',') ? "s" : "",
+				       list, strchr(list, ',') ? "" : "s", who ? "; " : "",
+				       who ? who : "");
 	}
 	return g_string_free(text, FALSE);
+}
+
+/* --- the table --------------------------------------------------------------------------------- */
+
+static void add_frames(GString *text, const char *const *frame)
+{
+	const char *sep = ": ";
+
+	for (unsigned i = 0; i < HANG_FRAMES_MAX && frame[i]; i++) {
+		g_string_append_printf(text, "%s%s", sep, frame[i]);
+		/* "<nmi>" stands where the arrow would: what follows did not call it */
+		sep = is_marker(frame[i]) || (i + 1 < HANG_FRAMES_MAX && frame[i + 1] &&
+					      is_marker(frame[i + 1])) ? " " : " <- ";
+	}
+}
+
+static void add_stack(GString *text, const struct hang_cpu *cpu)
+{
+	add_frames(text, cpu->frame);
+	for (unsigned i = 0; !cpu->frame[0] && i < STACK_MAX && cpu->stack[i]; i++)
+		g_string_append_printf(text, "%s%s", i ? " <- " : ": ", cpu->stack[i]);
+}
+
+static char *table(const struct hang_cpu *cpus, const enum cpu_state *states, unsigned n)
+{
+	GString *text = g_string_new(NULL);
+	g_autofree char *held = locks(cpus, states, n);
+
+	for (unsigned i = 0; i < n && i < AUTOPSY_LINES_MAX; i++) {
+		bool plain = states[i] == CPU_USER || states[i] == CPU_IDLE;
+		g_autofree char *context = plain ? NULL : nesting(&cpus[i]);
+		g_autofree char *lock = cpus[i].lock[0].addr ? lock_label(&cpus[i].lock[0]) : NULL;
+
+		g_string_append_printf(text, "vCPU %u: %s%s%s%s%s, rip 0x%" G_GINT64_MODIFIER "x",
+				       i, state_names[states[i]], lock ? " on " : "",
+				       lock ? lock : "", context ? ", in " : "",
+				       context ? context : "",
+				       cpus[i].rip[cpus[i].frame[0] ? 1 : 0]);
+		add_stack(text, &cpus[i]);
+		g_string_append_c(text, '\n');
+	}
+	g_string_append(text, held);
+	return g_string_free(text, FALSE);
+}
+
+/* "; vCPUs 0,1 wait for vmap_area_lock": the lock with the most waiters. */
+static char *main_lock(const struct hang_cpu *cpus, unsigned n)
+{
+	g_autofree char *list = NULL;
+	unsigned best = 0, which = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned count = 0;
+
+		for (unsigned j = 0; cpus[i].lock[0].addr && j < n; j++)
+			count += cpus[j].lock[0].addr == cpus[i].lock[0].addr;
+		if (count > best) {
+			best = count;
+			which = i;
+		}
+	}
+	if (!best || !cpus[which].lock[0].name)
+		return g_strdup("");
+	list = waiters(cpus, n, cpus[which].lock[0].addr);
+	return g_strdup_printf("; vCPU%s %s wait%s for %s", best > 1 ? "s" : "", list,
+			       best > 1 ? "" : "s", cpus[which].lock[0].name);
 }
 
 void autopsy_hang(const struct hang_cpu *cpus, unsigned ncpus, struct autopsy *ret)
@@ -216,7 +439,7 @@ void autopsy_hang(const struct hang_cpu *cpus, unsigned ncpus, struct autopsy *r
 		{ CPU_DEAD, KIND_SILENT_STOP }, { CPU_IDLE, KIND_SILENT_STOP },
 	};
 	g_autofree enum cpu_state *states = NULL;
-	g_autofree char *silent = NULL, *tops = NULL;
+	g_autofree char *silent = NULL, *tops = NULL, *lock = NULL;
 
 	*ret = (struct autopsy){ .kind = KIND_SILENT_STOP };
 	if (!cpus || !ncpus) {
@@ -238,9 +461,45 @@ void autopsy_hang(const struct hang_cpu *cpus, unsigned ncpus, struct autopsy *r
 		ret->title = g_strdup("silent-stop: heartbeats stopped, then went on");
 	silent = cpu_list(states, ncpus, CPU_BEATS, true);
 	tops = top_symbols(cpus, ncpus);
-	ret->reason =
-		g_strdup_printf("heartbeats of vCPUs %s stopped%s", *silent ? silent : "-", tops);
+	lock = main_lock(cpus, ncpus);
+	ret->reason = g_strdup_printf("heartbeats of vCPUs %s stopped%s%s",
+				      *silent ? silent : "-", tops, lock);
 	ret->excerpt = table(cpus, states, ncpus);
+}
+
+/* "a task sleeps in f <- g": names and numbers of tasks would make each title another one. */
+static void title_of_tasks(const struct evidence *ev, struct autopsy *autopsy)
+{
+	g_autofree char *chain = NULL;
+
+	for (unsigned i = 0; i < ev->n_tasks && !chain; i++)
+		chain = autopsy_chain(ev->tasks[i].stack, STACK_MAX, CHAIN_MAX);
+	if (!chain || autopsy->kind != KIND_SILENT_STOP)
+		return;
+	g_free(autopsy->title);
+	autopsy->title = g_strdup_printf("silent-stop: a task sleeps in %s", chain);
+}
+
+void autopsy_add_tasks(const struct evidence *ev, struct autopsy *autopsy)
+{
+	GString *text;
+
+	if (!ev->n_tasks && !ev->no_tasks)
+		return;
+	text = g_string_new(autopsy->excerpt);
+	for (unsigned i = 0; i < ev->n_tasks; i++) {
+		g_string_append_printf(text, "task %s (%d) sleeps uninterruptibly", ev->tasks[i].comm,
+				       ev->tasks[i].pid);
+		add_frames(text, ev->tasks[i].frame);
+		g_string_append_c(text, '\n');
+	}
+	if (ev->blocked > ev->n_tasks)
+		g_string_append_printf(text, "and %u more tasks\n", ev->blocked - ev->n_tasks);
+	if (ev->no_tasks)
+		g_string_append_printf(text, "sleeping tasks cannot be listed: %s\n", ev->no_tasks);
+	title_of_tasks(ev, autopsy);
+	g_free(autopsy->excerpt);
+	autopsy->excerpt = g_string_free(text, FALSE);
 }
 
 void autopsy_clear(struct autopsy *autopsy)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The jobs of a cell to one verdict. A failure seen once is a failure, unless nothing foretold it
- * and the emulator alone may be to blame; `clean` adds the exposure of all clean jobs up.
+ * and the emulator or the host may be to blame; `clean` adds the exposure of all clean jobs up.
  */
 #include "judge/judge.h"
 
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CLEAN_JOBS_MAX 3
+#define LOST_JOBS_MAX 2	/* repetitions that could not tell, before the failure is given up */
 
 static void verdict_copy(const struct verdict *from, struct verdict *ret)
 {
@@ -52,35 +53,105 @@ static void doubt(struct cell_verdict *ret, const char *why)
 		    g_strdup_printf("seen once: '%s'; %s", title ? title : "a failure", why));
 	ret->v.value = VERDICT_INCONCLUSIVE;
 	ret->v.kind = KIND_NONE;
+	ret->v.splat = false;
 	g_clear_pointer(&ret->v.hazard, g_free);
 }
 
-static enum cell_needs join_affected(const struct verdict *jobs, const int64_t *began_us,
+/* What the repetitions of an unforetold failure said, the failure itself included. */
+struct tally {
+	unsigned hits, misses;
+	unsigned lost;		/* could not tell, and may be tried again */
+	bool clean;		/* the last miss was a clean run */
+	bool hopeless;		/* one could not tell, and another try will not either */
+};
+
+/* Does this job repeat the first failure under the conditions that make it count? */
+static bool is_repetition(const struct cell_job *job, const struct cell_job *first, bool alone,
+			  const struct cell_rule *rule)
+{
+	if (alone && !job->alone)
+		return false;
+	return rule->one_model || g_strcmp0(job->cpu_model, first->cpu_model) != 0;
+}
+
+static struct tally tally_repetitions(const struct verdict *jobs, const struct cell_job *how,
+				      unsigned n, unsigned first, const struct cell_rule *rule)
+{
+	struct tally t = { .hits = 1 };
+
+	for (unsigned i = first + 1; i < n; i++) {
+		if (!is_repetition(&how[i], &how[first], !jobs[first].splat, rule))
+			continue;
+		if (jobs[i].value == VERDICT_AFFECTED) {
+			t.hits++;
+		} else if (jobs[i].value == VERDICT_INFRA) {
+			t.lost++;
+			t.hopeless |= !jobs[i].retry;
+		} else {
+			t.misses++;
+			t.clean = jobs[i].value == VERDICT_CLEAN;
+		}
+	}
+	return t;
+}
+
+/* The console carries it: a second CPU model confirms it or not. */
+static enum cell_needs settle_splat(const struct tally *t, struct cell_verdict *ret)
+{
+	g_autofree char *old = NULL;
+
+	if (t->hits > 1)
+		return CELL_DONE;
+	if (t->misses || t->hopeless || t->lost >= LOST_JOBS_MAX) {
+		doubt(ret, t->misses && t->clean ?
+				   "a second CPU model did not confirm it" :
+				   "the run under a second CPU model could not tell");
+		return CELL_DONE;
+	}
+	/* Nothing but this model's runs say so: the emulator's idea of the CPU may be to blame. */
+	old = g_steal_pointer(&ret->v.reason);
+	ret->v.reason = g_strdup_printf("%s; not foretold, to be repeated under a second CPU model",
+					old);
+	return CELL_SECOND_MODEL;
+}
+
+/* Nothing but its silence carries it: the host may be to blame as well. */
+static enum cell_needs settle_silent(const struct tally *t, struct cell_verdict *ret)
+{
+	static const char how[] = "alone on the host and under a second CPU model";
+	g_autofree char *old = NULL, *why = NULL;
+
+	if (t->hits > 1) {
+		old = g_steal_pointer(&ret->v.reason);
+		ret->v.reason = g_strdup_printf("%s; seen in %u of %u runs, repeated %s", old,
+						t->hits, t->hits + t->misses, how);
+		return CELL_DONE;
+	}
+	if (t->misses > 1)
+		why = g_strdup_printf("1 of %u runs, repeated %s", 1 + t->misses, how);
+	else if (t->hopeless || t->lost >= LOST_JOBS_MAX)
+		why = g_strdup_printf("the run %s could not tell", how);
+	if (why) {
+		doubt(ret, why);
+		return CELL_DONE;
+	}
+	old = g_steal_pointer(&ret->v.reason);
+	ret->v.reason = g_strdup_printf("%s; not foretold and without a splat, to be repeated %s",
+					old, how);
+	return CELL_ALONE;
+}
+
+static enum cell_needs join_affected(const struct verdict *jobs, const struct cell_job *how,
 				     unsigned n, unsigned first, const struct cell_rule *rule,
 				     struct cell_verdict *ret)
 {
-	unsigned after = n - 1 - first;
+	struct tally t = tally_repetitions(jobs, how, n, first, rule);
 
 	verdict_copy(&jobs[first], &ret->v);
-	ret->time_to_failure_s = time_to_failure_s(&jobs[first], began_us ? began_us[first] : 0);
+	ret->time_to_failure_s = time_to_failure_s(&jobs[first], how[first].began_us);
 	if (rule->foretold)
 		return CELL_DONE;
-	if (after && rule->second_model && jobs[n - 1].value == VERDICT_AFFECTED)
-		return CELL_DONE;
-	/* Nothing but this model's runs say so: the emulator's idea of the CPU may be to blame. */
-	if (!rule->second_model || !after) {
-		reason_take(&ret->v,
-			    g_strdup_printf("%s; not foretold, to be repeated under a second "
-					    "CPU model",
-					    jobs[first].reason));
-		return CELL_SECOND_MODEL;
-	}
-	if (jobs[n - 1].value == VERDICT_INFRA && jobs[n - 1].retry && after < 2)
-		return CELL_SECOND_MODEL;
-	doubt(ret, jobs[n - 1].value == VERDICT_CLEAN
-			   ? "a second CPU model did not confirm it"
-			   : "the run under a second CPU model could not tell");
-	return CELL_DONE;
+	return jobs[first].splat ? settle_splat(&t, ret) : settle_silent(&t, ret);
 }
 
 /* False when the exposure is too little for the asked confidence. */
@@ -116,19 +187,35 @@ static bool state_confidence(const struct cell_rule *rule, double exposure,
 static enum cell_needs join_clean(const struct verdict *jobs, unsigned n, unsigned first,
 		       const struct cell_rule *rule, struct cell_verdict *ret)
 {
-	double exposure = 0, slack = 0;
+	double exposure = cell_exposure(jobs, n), slack = 0;
 
 	verdict_copy(&jobs[first], &ret->v);
-	for (unsigned i = 0; i < n; i++) {
-		if (jobs[i].value != VERDICT_CLEAN)
-			continue;
-		exposure += jobs[i].exposure;
-		slack += jobs[i].exposure_slack;
-	}
+	for (unsigned i = 0; i < n; i++)
+		slack += jobs[i].value == VERDICT_CLEAN ? jobs[i].exposure_slack : 0;
 	ret->v.exposure = exposure;
 	ret->v.exposure_slack = slack;
 	return state_confidence(rule, exposure, ret) || n >= CLEAN_JOBS_MAX ? CELL_DONE :
 									      CELL_RERUN;
+}
+
+double cell_exposure(const struct verdict *jobs, unsigned n)
+{
+	double exposure = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		exposure += jobs[i].value == VERDICT_CLEAN ? jobs[i].exposure : 0;
+	return exposure;
+}
+
+double cell_exposure_missing(const struct verdict *jobs, unsigned n, const struct cell_rule *rule)
+{
+	double wanted;
+
+	if (!(rule->rate_lower > 0))
+		return 0;
+	wanted = rate_exposure_for(rule->rate_lower, 1 - rule->confidence);
+	/* counters are whole; what rounding took is below the tolerance of state_confidence() */
+	return fmax(ceil(wanted * (1 - 1e-9) - cell_exposure(jobs, n)), 1);
 }
 
 /* Titles that the jobs found on the way, each once, in order. */
@@ -166,7 +253,7 @@ static enum cell_needs join_rest(const struct verdict *jobs, unsigned n, struct 
 	return n == 1 && last->retry ? CELL_RERUN : CELL_DONE;
 }
 
-void judge_cell(const struct verdict *jobs, const int64_t *began_us, unsigned n,
+void judge_cell(const struct verdict *jobs, const struct cell_job *how, unsigned n,
 		const struct cell_rule *rule, struct cell_verdict *ret, enum cell_needs *needs_more)
 {
 	int affected = first_of(jobs, n, VERDICT_AFFECTED),
@@ -177,7 +264,7 @@ void judge_cell(const struct verdict *jobs, const int64_t *began_us, unsigned n,
 				      .time_to_failure_s = NAN };
 	*needs_more = CELL_DONE;
 	if (affected >= 0)
-		*needs_more = join_affected(jobs, began_us, n, affected, rule, ret);
+		*needs_more = join_affected(jobs, how, n, affected, rule, ret);
 	else if (clean >= 0)
 		*needs_more = join_clean(jobs, n, clean, rule, ret);
 	else

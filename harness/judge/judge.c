@@ -4,30 +4,20 @@
  * console, liveness, early exit, taint, the probe's self-check; `clean` is what is left, and needs
  * exposure.
  */
-#include "judge/judge.h"
+#include "judge/trial.h"
 
 #include "judge/autopsy.h"
+#include "judge/hang.h"
+#include "judge/infra.h"
 #include "judge/signature.h"
-#include "parse/console.h"
 
 #include <math.h>
 #include <string.h>
 
 enum taint_bit { TAINT_BAD_PAGE = 5, TAINT_DIE = 7, TAINT_WARN = 9, TAINT_LOCKUP = 14 };
 
-/* A job under judgement. */
-struct trial {
-	const struct evidence *ev;
-	const struct judge_params *params;
-	const struct console_report *report;
-	size_t run_offset; /* console bytes from here on came while the probe ran */
-	struct verdict *v;
-};
-
-/* Value, kind and title; the reason follows as a format. */
-G_GNUC_PRINTF(5, 6)
-static void decide(struct trial *t, enum verdict_value value, enum verdict_kind kind,
-		   const char *title, const char *fmt, ...)
+void decide(struct trial *t, enum verdict_value value, enum verdict_kind kind, const char *title,
+	    const char *fmt, ...)
 {
 	va_list ap;
 
@@ -41,14 +31,9 @@ static void decide(struct trial *t, enum verdict_value value, enum verdict_kind 
 
 /* --- when things came ---------------------------------------------------------------------- */
 
-static int64_t run_start_us(const struct evidence *ev)
-{
-	return ev->started_us ? ev->started_us : ev->began_us;
-}
-
 static size_t run_offset(const struct evidence *ev)
 {
-	int64_t start_us = run_start_us(ev);
+	int64_t start_us = trial_start_us(ev);
 
 	if (!start_us)
 		return SIZE_MAX;
@@ -77,55 +62,21 @@ static int64_t console_us(const struct evidence *ev, uint64_t offset)
 	return low ? ev->marks[low - 1].at_us : ev->ended_us;
 }
 
-static bool in_run(const struct trial *t, const struct console_event *event)
-{
-	return event->offset >= t->run_offset;
-}
-
-/* --- which event of the console decides ---------------------------------------------------- */
-
-static bool is_strong(enum console_class class)
-{
-	return class == CONSOLE_OOPS || class == CONSOLE_CORRUPTION || class == CONSOLE_LOCKDEP ||
-	       class == CONSOLE_HARD_LOCKUP;
-}
-
-static bool is_panic(enum console_class class)
-{
-	return class == CONSOLE_PANIC || class == CONSOLE_KILLED_INIT;
-}
-
-/* A starved host can bring these about. */
-static bool is_weak(enum console_class class)
-{
-	return class == CONSOLE_SOFT_LOCKUP || class == CONSOLE_RCU_STALL ||
-	       class == CONSOLE_HUNG_TASK;
-}
-
-static bool is_no_boot(enum console_class class)
-{
-	return class == CONSOLE_BOOT_FAILURE || class == CONSOLE_WEATHER;
-}
-
-static const struct console_event *first_in_run(const struct trial *t,
-						bool (*wanted)(enum console_class class))
-{
-	for (unsigned i = 0; i < t->report->n; i++) {
-		const struct console_event *event = &t->report->events[i];
-
-		if (in_run(t, event) && wanted(event->class))
-			return event;
-	}
-	return NULL;
-}
+/* --- events of the console ----------------------------------------------------------------- */
 
 static enum verdict_kind event_kind(enum console_class class)
 {
 	switch (class) {
 	case CONSOLE_OOPS:
+	case CONSOLE_WARN: /* this and the others are findings: only where a rule denies them */
 		return KIND_OOPS;
 	case CONSOLE_CORRUPTION:
+	case CONSOLE_RACE:
+	case CONSOLE_UNDEFINED:
 		return KIND_CORRUPTION;
+	case CONSOLE_OOM:
+	case CONSOLE_USER_FAULT:
+		return KIND_KILLED_TASK;
 	case CONSOLE_LOCKDEP:
 		return KIND_DEADLOCK;
 	case CONSOLE_RCU_STALL:
@@ -141,64 +92,18 @@ static enum verdict_kind event_kind(enum console_class class)
 	}
 }
 
-static void decide_event(struct trial *t, const struct console_event *event)
+void decide_event(struct trial *t, const struct console_event *event)
 {
+	const struct console_rule *denied = event_denied(t, event);
 	const struct evidence *ev = t->ev;
 
 	t->v->excerpt = g_strdup(event->excerpt);
 	t->v->failed_us = console_us(ev, event->offset);
+	t->v->splat = !is_weak(event->class);
 	decide(t, VERDICT_AFFECTED, event_kind(event->class), event->title,
-	       "the console shows '%s'%s", event->title,
-	       event->corrupted ? " (torn, the title may be inexact)" : "");
-}
-
-/* --- boots that came to nothing ------------------------------------------------------------ */
-
-/* The last line with something on it, for the user; the caller frees. */
-static char *console_tail(const struct evidence *ev)
-{
-	const char *end = ev->console + ev->console_len, *start;
-	GString *text;
-
-	while (end > ev->console && !g_ascii_isgraph(end[-1]))
-		end--;
-	if (end == ev->console)
-		return NULL;
-	start = g_strrstr_len(ev->console, end - ev->console, "\n");
-	start = start ? start + 1 : ev->console;
-	start = MAX(start, end - 200);
-	text = g_string_new(NULL);
-	for (; start < end; start++)
-		g_string_append_c(text, g_ascii_isprint(*start) ? *start : ' ');
-	return g_strchug(g_string_free(text, FALSE));
-}
-
-static bool is_boot_end(enum console_class class)
-{
-	return is_strong(class) || is_panic(class) || is_weak(class) || is_no_boot(class);
-}
-
-/* No probe ran, so whatever happened says nothing about tracing. */
-static void decide_no_boot(struct trial *t, const char *what)
-{
-	g_autofree char *tail = t->ev->console_len ? console_tail(t->ev) : NULL;
-
-	t->v->retry = true;
-	for (unsigned i = 0; i < t->report->n; i++) {
-		const struct console_event *event = &t->report->events[i];
-
-		if (!is_boot_end(event->class))
-			continue;
-		t->v->excerpt = g_strdup(event->excerpt);
-		decide(t, VERDICT_INFRA, KIND_NONE, NULL, "%s: did not boot: %s", what,
-		       event->title);
-		return;
-	}
-	if (tail)
-		decide(t, VERDICT_INFRA, KIND_NONE, NULL, "%s; the console ends with '%s'", what,
-		       tail);
-	else
-		decide(t, VERDICT_INFRA, KIND_NONE, NULL, "%s, and the console is empty", what);
+	       "the console shows '%s'%s%s%s", event->title,
+	       event->corrupted ? " (torn, the title may be inexact)" : "",
+	       denied ? ", which a rule denies: " : "", denied ? denied->reason : "");
 }
 
 /* --- endings --------------------------------------------------------------------------------- */
@@ -211,6 +116,7 @@ static bool judge_lab(struct trial *t)
 		[JOB_END_ENGINE] = "the engine failed",
 		[JOB_END_LAB] = "the lab failed",
 		[JOB_END_INTERRUPTED] = "interrupted",
+		[JOB_END_PAUSED] = "the guest stood still, and not by its kernel",
 	};
 	const struct evidence *ev = t->ev;
 
@@ -218,24 +124,6 @@ static bool judge_lab(struct trial *t)
 		return false;
 	decide(t, VERDICT_INFRA, KIND_NONE, NULL, "%s%s%s", what[ev->end],
 	       ev->end_detail ? ": " : "", ev->end_detail ? ev->end_detail : "");
-	return true;
-}
-
-/* Endings before the probe began. */
-static bool judge_boot(struct trial *t)
-{
-	static const char *const what[JOB_END__COUNT] = {
-		[JOB_END_NO_HELLO] = "no hello within the boot limit",
-		[JOB_END_HANG] = "the guest went silent before the probe began",
-		[JOB_END_SPLAT] = "the kernel failed before the probe began",
-		[JOB_END_GUEST_EXIT] = "the guest ended before the probe began",
-		[JOB_END_TIMEOUT] = "the limit passed before the probe began",
-	};
-	const struct evidence *ev = t->ev;
-
-	if (!what[ev->end] || (ev->end != JOB_END_NO_HELLO && run_start_us(ev)))
-		return false;
-	decide_no_boot(t, what[ev->end]);
 	return true;
 }
 
@@ -257,6 +145,7 @@ static bool is_phantom_int3(const struct console_event *event)
 static void decide_phantom(struct trial *t, const struct console_event *event)
 {
 	t->v->retry = true;
+	t->v->infra = INFRA_WEATHER;
 	t->v->excerpt = g_strdup(event->excerpt);
 	decide(t, VERDICT_INFRA, KIND_NONE, NULL,
 	       "%s, where memory holds no int3: the emulator ran a stale translation",
@@ -266,7 +155,7 @@ static void decide_phantom(struct trial *t, const struct console_event *event)
 /* Splats while the probe ran that need no second witness. */
 static bool judge_splat(struct trial *t)
 {
-	const struct console_event *event = first_in_run(t, is_strong), *other;
+	const struct console_event *event = first_failure(t), *other;
 
 	if (event && t->ev->emulated && is_phantom_int3(event)) {
 		decide_phantom(t, event);
@@ -279,6 +168,7 @@ static bool judge_splat(struct trial *t)
 	other = first_in_run(t, is_no_boot);
 	if (other) {
 		t->v->retry = other->class == CONSOLE_WEATHER;
+		t->v->infra = INFRA_WEATHER;
 		t->v->excerpt = g_strdup(other->excerpt);
 		decide(t, VERDICT_INFRA, KIND_NONE, NULL, "%s", other->title);
 		return true;
@@ -287,11 +177,25 @@ static bool judge_splat(struct trial *t)
 	/* A panic that a lockup brought about is that lockup; whether it counts is asked below. */
 	if (!event || first_in_run(t, is_weak))
 		return false;
-	if (event->class == CONSOLE_KILLED_INIT && !event->signal)
+	if (event->class == CONSOLE_KILLED_INIT && !event->signal) {
+		t->v->infra = INFRA_AGENT;
 		decide(t, VERDICT_INFRA, KIND_NONE, NULL, "the guest's agent ended by itself");
-	else
+	} else {
 		decide_event(t, event);
+	}
 	return true;
+}
+
+/* What the vCPUs have to do with each other does not show in a table of single ones. */
+static void add_rule(const struct evidence *ev, struct autopsy *autopsy)
+{
+	const char *words = ev->hang_rule >= HANG_D4 ? hang_rule_words(ev->hang_rule) : NULL;
+	g_autofree char *old = NULL;
+
+	if (!words)
+		return;
+	old = g_steal_pointer(&autopsy->reason);
+	autopsy->reason = g_strdup_printf("%s: %s", words, old);
 }
 
 static bool judge_hang(struct trial *t)
@@ -303,9 +207,13 @@ static bool judge_hang(struct trial *t)
 	if (ev->end != JOB_END_HANG)
 		return false;
 	autopsy_hang(ev->hang, ev->ncpus, &autopsy);
+	autopsy_add_tasks(ev, &autopsy);
+	add_rule(ev, &autopsy);
 	t->v->failed_us = ev->silent_us ? ev->silent_us : ev->ended_us;
-	/* Where the registers tell nothing, the kernel's own words do. */
-	if (weak && autopsy.kind == KIND_SILENT_STOP) {
+	/* Where the registers tell nothing, the kernel's own words do; and what a looping CPU was
+	 * at when the watchdog saw it says more than the interrupt that it is in now. */
+	if (weak && (autopsy.kind == KIND_SILENT_STOP ||
+		     (autopsy.kind == KIND_LOCKUP && weak->class == CONSOLE_SOFT_LOCKUP))) {
 		t->v->excerpt = g_strdup(weak->excerpt);
 		decide(t, VERDICT_AFFECTED, event_kind(weak->class), weak->title,
 		       "%s, and the console shows '%s'", autopsy.reason, weak->title);
@@ -321,8 +229,8 @@ static bool judge_hang(struct trial *t)
 
 static const char *starvation_name(const struct evidence *ev)
 {
-	return ev->starvation == STARVATION_SEEN ? "held the guest back" :
-						   "may have held the guest back";
+	return ev->starvation == STARVATION_SEEN ? "held the guest back"
+						 : "may have held the guest back";
 }
 
 /* Lockups and stalls without loss of liveness: believed unless the host held the guest back. */
@@ -356,16 +264,18 @@ static bool judge_taint(struct trial *t)
 		enum taint_bit bit;
 		enum verdict_kind kind;
 		const char *title;
+		bool (*explains)(enum console_class class); /* where a rule allows it */
 	} known[] = {
-		{ TAINT_DIE, KIND_OOPS, "oops: the kernel is tainted 'D' (died)" },
+		{ TAINT_DIE, KIND_OOPS, "oops: the kernel is tainted 'D' (died)", is_strong },
 		{ TAINT_BAD_PAGE, KIND_CORRUPTION,
-		  "corruption: the kernel is tainted 'B' (bad page)" },
-		{ TAINT_LOCKUP, KIND_LOCKUP, "lockup: the kernel is tainted 'L' (soft lockup)" },
+		  "corruption: the kernel is tainted 'B' (bad page)", is_strong },
+		{ TAINT_LOCKUP, KIND_LOCKUP, "lockup: the kernel is tainted 'L' (soft lockup)",
+		  is_weak },
 	};
 	const struct evidence *ev = t->ev;
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(known); i++) {
-		if (!taint_is_new(ev, known[i].bit))
+		if (!taint_is_new(ev, known[i].bit) || first_allowed(t, known[i].explains))
 			continue;
 		if (known[i].bit == TAINT_LOCKUP && ev->starvation != STARVATION_NONE) {
 			decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "%s, on a host that %s",
@@ -387,9 +297,9 @@ static enum verdict_kind reason_kind(const char *reason)
 		const char *word;
 		enum verdict_kind kind;
 	} words[] = {
-		{ "lost", KIND_LOST_EVENTS },    { "missed", KIND_LOST_EVENTS },
-		{ "missing", KIND_LOST_EVENTS }, { "killed", KIND_KILLED_TASK },
-		{ "signal", KIND_KILLED_TASK },
+		{ "hung-task", KIND_HUNG_TASK }, { "lost", KIND_LOST_EVENTS },
+		{ "missed", KIND_LOST_EVENTS },  { "missing", KIND_LOST_EVENTS },
+		{ "killed", KIND_KILLED_TASK },  { "signal", KIND_KILLED_TASK },
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
@@ -403,21 +313,19 @@ static void judge_fail(struct trial *t)
 {
 	const char *reason = t->ev->reason && *t->ev->reason ? t->ev->reason : "self-check failed";
 	enum verdict_kind kind = reason_kind(reason);
-	g_autofree char *title = g_strdup_printf("%s: %s", verdict_kind_name(kind), reason);
+	/* the agent's own words begin with the kind */
+	g_autofree char *lead = g_strconcat(verdict_kind_name(kind), ": ", NULL);
+	g_autofree char *title = g_strconcat(g_str_has_prefix(reason, lead) ? "" : lead, reason,
+					     NULL);
 
 	t->v->failed_us = t->ev->ended_us;
 	decide(t, VERDICT_AFFECTED, kind, title, "the probe's self-check: %s", reason);
 }
 
-/* Was a warning of the kernel lost with the console, or never shown? */
-static bool is_warn(enum console_class class)
-{
-	return class == CONSOLE_WARN;
-}
-
 static void judge_pass(struct trial *t)
 {
 	const struct evidence *ev = t->ev;
+	g_autofree char *doubt = rules_doubt(t), *flood = flood_doubt(t);
 	bool taint_same = ev->taint_before != UINT64_MAX && ev->taint_after == ev->taint_before;
 
 	if (!(ev->exposure > 0) || isinf(ev->exposure))
@@ -427,7 +335,12 @@ static void judge_pass(struct trial *t)
 		decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL,
 		       "%zu bytes of the console were dropped, and a splat may be among them",
 		       ev->console_dropped);
-	else if (taint_is_new(ev, TAINT_WARN) && !first_in_run(t, is_warn))
+	else if (flood)
+		decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "%s", flood);
+	else if (doubt)
+		decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "%s", doubt);
+	else if (taint_is_new(ev, TAINT_WARN) && !first_in_run(t, is_warn) &&
+		 !first_allowed(t, is_warn))
 		decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL,
 		       "the kernel warned (taint 'W'), and its console does not show of what");
 	else
@@ -459,11 +372,30 @@ static void judge_result(struct trial *t)
 	}
 }
 
+static bool is_fatal(enum console_class class)
+{
+	return console_class_is_fatal(class) || is_weak(class);
+}
+
+/* What a rule allows may still have ended the run: then nothing more was seen of it. */
+static bool judge_allowed_end(struct trial *t)
+{
+	const struct console_event *event = first_allowed(t, is_fatal);
+
+	if (!event)
+		return false;
+	decide(t, VERDICT_INCONCLUSIVE, KIND_NONE, NULL,
+	       "the run ended with '%s', which a rule allows", event->title);
+	return true;
+}
+
 /* Endings that no splat, hang or taint explained. */
 static void judge_end(struct trial *t)
 {
 	const struct evidence *ev = t->ev;
 
+	if ((ev->end == JOB_END_GUEST_EXIT || ev->end == JOB_END_SPLAT) && judge_allowed_end(t))
+		return;
 	switch (ev->end) {
 	case JOB_END_DONE:
 		judge_result(t);
@@ -485,31 +417,6 @@ static void judge_end(struct trial *t)
 
 /* --- around the verdict -------------------------------------------------------------------- */
 
-static bool is_finding(enum console_class class)
-{
-	return class == CONSOLE_WARN || class == CONSOLE_RACE || class == CONSOLE_UNDEFINED ||
-	       class == CONSOLE_OOM || class == CONSOLE_USER_FAULT;
-}
-
-static void collect_findings(struct trial *t)
-{
-	g_autoptr(GPtrArray) found = g_ptr_array_new();
-
-	for (unsigned i = 0; i < t->report->n; i++) {
-		const struct console_event *event = &t->report->events[i];
-
-		if (!in_run(t, event) || !is_finding(event->class) ||
-		    g_ptr_array_find_with_equal_func(found, event->title, g_str_equal, NULL))
-			continue;
-		g_ptr_array_add(found, event->title);
-	}
-	if (!found->len)
-		return;
-	t->v->findings = g_new0(char *, found->len + 1);
-	for (unsigned i = 0; i < found->len; i++)
-		t->v->findings[i] = g_strdup(found->pdata[i]);
-}
-
 /* An engine that is not trusted makes the job ours; what it would have said stays in the reason. */
 static void distrust(struct verdict *v, const char *trouble)
 {
@@ -522,21 +429,43 @@ static void distrust(struct verdict *v, const char *trouble)
 	v->kind = KIND_NONE;
 	v->failed_us = 0;
 	v->retry = false;
+	v->splat = false;
+	v->infra = INFRA_ENGINE_UNPROVEN;
+}
+
+/* What the boot printed has its own share of the events that are kept. */
+static struct console *scan(const struct evidence *ev, size_t run_offset)
+{
+	const char *text = ev->console ? ev->console : "";
+	size_t len = ev->console ? ev->console_len : 0, boot = MIN(run_offset, len);
+	struct console *c = console_new();
+
+	console_feed(c, text, boot);
+	console_new_share(c);
+	console_feed(c, text + boot, len - boot);
+	console_finish(c);
+	return c;
 }
 
 void judge_job(const struct evidence *ev, const struct judge_params *params, struct verdict *ret)
 {
-	g_autoptr(console) c = console_scan(ev->console, ev->console ? ev->console_len : 0);
-	struct trial t = { .ev = ev, .params = params, .report = console_report(c), .v = ret };
+	size_t from = run_offset(ev);
+	g_autoptr(console) c = scan(ev, from);
+	struct trial t = { .ev = ev,
+			   .params = params,
+			   .report = console_report(c),
+			   .run_offset = from,
+			   .v = ret };
 
 	*ret = (struct verdict){ .exposure = ev->exposure, .exposure_slack = ev->exposure_slack };
-	t.run_offset = run_offset(ev);
+	trial_apply_rules(&t);
 	if (!judge_lab(&t) && !judge_boot(&t) && !judge_splat(&t) && !judge_hang(&t) &&
 	    !judge_weak(&t) && !judge_taint(&t))
 		judge_end(&t);
-	collect_findings(&t);
+	ret->findings = trial_findings(&t);
 	if (ret->value == VERDICT_AFFECTED)
 		ret->hazard = g_strdup(signature_match(ev, params, ret, t.run_offset));
 	if (ev->engine_trouble && ret->value != VERDICT_INFRA)
 		distrust(ret, ev->engine_trouble);
+	infra_settle(ev, ret);
 }

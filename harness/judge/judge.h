@@ -9,6 +9,7 @@
 #define KLAB_JUDGE_JUDGE_H
 
 #include "base/lab.h"
+#include "conf/console_rules.h"
 
 enum verdict_value {
 	VERDICT_AFFECTED,
@@ -50,13 +51,43 @@ enum job_end {
 	JOB_END_TIMEOUT,	/* the job's own limit passed with the guest alive */
 	JOB_END_LAB,		/* another failure of ours */
 	JOB_END_INTERRUPTED,
+	JOB_END_PAUSED,		/* the vCPUs were stopped from outside and nobody let them go on */
 	JOB_END__COUNT
 };
 const char *job_end_name(enum job_end end);
 bool job_end_parse(const char *name, enum job_end *ret);
 
+/* Why a job says nothing on its kernel (judge/infra.c; the names are stable, docs/confidence.md). */
+enum infra_class {
+	INFRA_NONE,		/* the verdict is not infra */
+	INFRA_ENGINE_DIED,	/* QEMU died or refused to start */
+	INFRA_ENGINE_UNPROVEN,	/* its verdicts do not count on this host */
+	INFRA_WEATHER,		/* a fault of the emulator that is known by its looks */
+	INFRA_BOOT_LOST,	/* the guest never came up */
+	INFRA_HOST_STARVED,	/* the same, while others had the host's CPUs */
+	INFRA_PAUSED,		/* the guest was stopped from outside */
+	INFRA_PROBE,		/* the probe could not do its work */
+	INFRA_AGENT,		/* the guest's agent ended by itself */
+	INFRA_INTERRUPTED,	/* stopped by the user, or killed: the journal has no end */
+	INFRA_DISK_FULL,
+	INFRA_LAB,		/* another failure of ours */
+	INFRA__COUNT
+};
+const char *infra_class_name(enum infra_class class);	/* "engine-died", ...; INFRA_NONE: "" */
+
 /* What the probe said in its `end` record. */
 enum probe_result { PROBE_NONE, PROBE_PASS, PROBE_FAIL, PROBE_SKIP, PROBE_ERROR };
+
+#define HANG_FRAMES_MAX 48
+#define HANG_CONTEXTS_MAX 4	/* NMI, interrupt, soft interrupt or exception, task */
+
+struct hang_lock {
+	uint64_t addr;		/* of the lock that is waited for, or 0 */
+	uint32_t word;		/* what lay there */
+	const char *name;	/* symbol of that address, or NULL */
+	bool guessed;		/* the code that waits has no name: a register that leads to what
+				 * reads like a lock */
+};
 
 struct hang_cpu {
 	uint64_t rip[2];	/* two samples, about a second apart */
@@ -65,7 +96,25 @@ struct hang_cpu {
 	bool pauses;		/* bytes near rip hold a PAUSE: a spin loop, known without symbols */
 	bool beats;		/* its heartbeat still went on */
 	const char *stack[24];	/* symbol names, innermost first ([0] is rip's), NULL-terminated when
-				 * shorter; names come without +offset; "?" are frames without symbol */
+				 * shorter; names come without +offset; "?" are frames without
+				 * symbol */
+	/* The rest is absent (NULL, 0) from journals of older klabs. */
+	const char *frame[HANG_FRAMES_MAX];	/* the stack for people, NULL-terminated when shorter:
+				 * "f+0x1a/0x40", "? f+..." where it is guessed; "<nmi>", "<irq>",
+				 * "<int3>", "<exception>" in front of what was interrupted,
+				 * "<user>" at the end where that was user mode */
+	struct hang_lock lock[HANG_CONTEXTS_MAX];	/* [0] of what runs, [1] of what that
+							 * interrupted, ... */
+};
+
+#define HANG_TASKS_MAX 16
+
+/* A task that sleeps and that no signal wakes, in a guest whose vCPUs are all idle. */
+struct hang_task {
+	const char *comm;
+	int pid;
+	const char *stack[24];	/* as in struct hang_cpu */
+	const char *frame[HANG_FRAMES_MAX];
 };
 
 /*
@@ -97,6 +146,10 @@ struct evidence {
 	bool amplified;
 	const struct hang_cpu *hang;	/* ncpus entries, or NULL */
 	unsigned ncpus;
+	const struct hang_task *tasks;	/* n_tasks of `blocked` that sleep, or NULL */
+	unsigned n_tasks, blocked;
+	const char *no_tasks;		/* why they could not be listed, or NULL */
+	int hang_rule;			/* number of the rule that ended it (judge/hang.h), 0: none */
 	unsigned wire_torn, wire_lost;
 	/* Optional, 0 and NULL are "unknown". Without marks every splat of a job whose probe began
 	 * counts as seen while it ran, and failures are dated by ended_us. */
@@ -106,6 +159,14 @@ struct evidence {
 	int64_t silent_us;	/* HANG: the last beat of the CPU that went silent first */
 	enum starvation starvation;
 	bool emulated;			/* by TCG, which has faults of its own */
+	/* Rules for the console, or NULL; which hold is asked for the kernel and the day, which may be
+	 * NULL: then only rules for all kernels, and none at all. */
+	const struct console_rules *rules;
+	const char *kernel_id, *release;
+	const char *day;		/* "YYYY-MM-DD", UTC: the job started */
+	double host_taken;		/* share of the host's CPU time, 0..1, that others had while
+					 * the job ran: other processes and, by steal, other
+					 * machines */
 };
 
 /* A hazard's symptom, from hazards.yaml. */
@@ -129,9 +190,12 @@ struct verdict {
 	char *hazard;		/* id of the hazard whose signature matched, or NULL: a new candidate */
 	int64_t failed_us;	/* when the failure showed, same clock as evidence; 0 if none */
 	double exposure, exposure_slack;
-	char **findings;	/* titles of what changes no verdict (WARN, data races), NULL-terminated,
-				 * without repeats; or NULL */
+	char **findings;	/* titles of what changes no verdict (WARN, data races), and "allowed:
+				 * TITLE (REASON)"; NULL-terminated, without repeats; or NULL */
 	bool retry;		/* infra that another try may cure: weather, a boot that got lost */
+	bool splat;		/* affected, and the kernel's own console says so in words that a
+				 * starved host cannot bring about (no lockup, no stall) */
+	enum infra_class infra;
 };
 void verdict_clear(struct verdict *verdict);
 
@@ -147,7 +211,14 @@ struct cell_rule {
 	double confidence;	/* asked, e.g. 0.99: clean needs p_missed <= 1 - confidence */
 	double rate_lower;	/* lower 95 % limit of the failure rate per unit of exposure, or 0: none */
 	bool foretold;		/* some evidence said that this kernel is affected */
-	bool second_model;	/* the last job ran under a second CPU model, to confirm */
+	bool one_model;		/* the accelerator has but one CPU model (KVM: the host's) */
+};
+
+/* How a job was run. */
+struct cell_job {
+	int64_t began_us;	/* of the probe's run; 0: it never began */
+	const char *cpu_model;	/* borrowed; NULL: unknown */
+	bool alone;		/* no other guest of this user ran on the host */
 };
 
 struct cell_verdict {
@@ -159,14 +230,21 @@ struct cell_verdict {
 void cell_verdict_clear(struct cell_verdict *cv);
 
 /*
- * Join a cell's jobs in the order in which they ran (n >= 1). A failure seen in any job is affected,
- * except that an unforetold one which a second CPU model does not confirm is inconclusive. Exposure
- * of clean jobs adds up. *needs_more says that another job is wanted: infra weather runs again once, a
- * clean cell up to three times until its exposure meets the asked confidence, a surprise once under
- * a second CPU model.
+ * Join a cell's jobs in the order in which they ran (n >= 1). *needs_more says which job is wanted
+ * next:
+ * - Nothing foretold the failure, the console carries it: repeated under a second CPU model, as an
+ *   emulator's fault looks exactly like a kernel's. Seen again: affected; else inconclusive.
+ * - Nothing foretold it and no splat carries it (a hang, lost events, a lockup that a starved host may
+ *   have brought about): repeated alone on the host and under a second CPU model. Seen in 2 of 2 runs:
+ *   affected. In 1 of 2: once more; then 2 of 3 are affected, 1 of 3 is inconclusive.
+ * - A clean cell runs again, up to three jobs, until its exposure meets the asked confidence.
+ * - Infra that another try may cure runs again: once, and up to twice among the repetitions above.
  */
-enum cell_needs { CELL_DONE, CELL_RERUN, CELL_SECOND_MODEL };
-void judge_cell(const struct verdict *jobs, const int64_t *began_us, unsigned n,
+enum cell_needs { CELL_DONE, CELL_RERUN, CELL_SECOND_MODEL, CELL_ALONE };
+void judge_cell(const struct verdict *jobs, const struct cell_job *how, unsigned n,
 		const struct cell_rule *rule, struct cell_verdict *ret, enum cell_needs *needs_more);
+/* Exposure that clean jobs gained; what is still to be had at `rule` (0: no bound applies). */
+double cell_exposure(const struct verdict *jobs, unsigned n);
+double cell_exposure_missing(const struct verdict *jobs, unsigned n, const struct cell_rule *rule);
 
 #endif

@@ -8,6 +8,16 @@
 #include <glib.h>
 #include <string.h>
 
+static const char *const state_names[] = {
+	[LIVE_OK] = "ok",     [LIVE_STARVED] = "starved", [LIVE_PAUSED] = "paused",
+	[LIVE_SLOW] = "slow", [LIVE_SUSPECT] = "suspect", [LIVE_SILENT] = "silent",
+};
+
+const char *liveness_state_name(enum liveness_state state)
+{
+	return state_names[state];
+}
+
 void liveness_init(struct liveness *l, struct liveness_limits limits)
 {
 	*l = (struct liveness){ .limits = limits };
@@ -59,12 +69,23 @@ static void learn_cpus(struct liveness *l, int64_t at_us, const struct wire_stat
 	}
 }
 
-static int64_t step_us(const struct liveness *l, int64_t at_us, int64_t run_delay_us)
+/* How much of the span since the last reading counts as silence of who is silent. */
+static int64_t step_us(const struct liveness *l, const struct liveness_reading *r)
 {
-	int64_t wall = MAX(at_us - l->last_us, 0);
-	int64_t delay = MAX(run_delay_us - l->last_delay_us, 0);
+	int64_t wall = MAX(r->at_us - l->last_us, 0);
+	int64_t delay = MAX(r->run_delay_us - l->last_delay_us, 0);
 
-	return CLAMP(wall - delay, 0, MAX(l->limits.suspect_us / 2, 1));
+	if (r->paused)
+		return 0;
+	return CLAMP(wall - delay, 0, MAX(l->limits.suspect_us / 2, 1)) /
+	       (r->talks ? LIVE_TALK_SHARE : 1);
+}
+
+/* From where on a silence is longer than what this guest is known for, within a limit. */
+static int64_t slow_until_us(const struct liveness *l)
+{
+	return CLAMP(LIVE_SLOW_FACTOR * l->recovered_us, l->limits.suspect_us,
+		     MAX(l->limits.silent_us, l->limits.suspect_us));
 }
 
 /* The mask of CPUs whose silence, counted or by the wall, has reached `limit_us`. */
@@ -85,32 +106,55 @@ static bool collect(struct liveness *l, int64_t at_us, int64_t limit_us, bool by
 	return any;
 }
 
-enum liveness_state liveness_feed(struct liveness *l, int64_t at_us, const struct wire_status *page,
-				  int64_t run_delay_us)
+/* Count the silence of each CPU on. A page's beat or a parked CPU ends it. */
+static void count(struct liveness *l, const struct liveness_reading *r, bool valid)
 {
-	bool valid = page_is_valid(l, page);
-	int64_t step;
+	int64_t step = step_us(l, r), still = r->paused ? MAX(r->at_us - l->last_us, 0) : 0;
 
-	if (!l->started)
-		start(l, at_us, run_delay_us);
-	if (valid && !l->ncpus)
-		learn_cpus(l, at_us, page, run_delay_us);
-	step = step_us(l, at_us, run_delay_us);
 	l->longest_us = 0;
 	for (unsigned i = 0; i < MAX(l->ncpus, 1); i++) {
 		struct liveness_cpu *cpu = &l->cpu[i];
+		bool beats = valid && r->page->cpu[i].beats != cpu->beats;
 
-		if (valid && (page->cpu[i].beats != cpu->beats || bit_test(page->parked, i))) {
-			cpu->beats = page->cpu[i].beats;
-			cpu_restart(cpu, at_us, run_delay_us);
+		if (beats || (valid && bit_test(r->page->parked, i))) {
+			if (beats && !bit_test(r->page->parked, i))
+				l->recovered_us = MAX(l->recovered_us, cpu->counted_us);
+			cpu->beats = r->page->cpu[i].beats;
+			cpu_restart(cpu, r->at_us, r->run_delay_us);
 			continue;
 		}
 		cpu->counted_us += step;
+		cpu->since_us += still;
 		l->longest_us = MAX(l->longest_us, cpu->counted_us);
 	}
-	l->last_us = MAX(at_us, l->last_us);
-	l->last_delay_us = MAX(run_delay_us, l->last_delay_us);
-	if (collect(l, at_us, l->limits.suspect_us, false))
-		return l->longest_us >= l->limits.silent_us ? LIVE_SILENT : LIVE_SUSPECT;
-	return collect(l, at_us, l->limits.suspect_us, true) ? LIVE_STARVED : LIVE_OK;
+}
+
+static enum liveness_state state_of(struct liveness *l, int64_t at_us)
+{
+	int64_t slow_us = slow_until_us(l);
+	int64_t silent_us = MAX(l->limits.silent_us, slow_us + l->limits.suspect_us);
+
+	if (!collect(l, at_us, l->limits.suspect_us, false))
+		return collect(l, at_us, l->limits.suspect_us, true) ? LIVE_STARVED : LIVE_OK;
+	if (!collect(l, at_us, slow_us, false)) {
+		collect(l, at_us, l->limits.suspect_us, false);
+		return LIVE_SLOW;
+	}
+	return l->longest_us >= silent_us ? LIVE_SILENT : LIVE_SUSPECT;
+}
+
+enum liveness_state liveness_feed(struct liveness *l, const struct liveness_reading *r)
+{
+	bool valid = page_is_valid(l, r->page);
+	enum liveness_state state;
+
+	if (!l->started)
+		start(l, r->at_us, r->run_delay_us);
+	if (valid && !l->ncpus)
+		learn_cpus(l, r->at_us, r->page, r->run_delay_us);
+	count(l, r, valid);
+	l->last_us = MAX(r->at_us, l->last_us);
+	l->last_delay_us = MAX(r->run_delay_us, l->last_delay_us);
+	state = state_of(l, r->at_us);
+	return r->paused ? LIVE_PAUSED : state;
 }

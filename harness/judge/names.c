@@ -31,7 +31,7 @@ static const char *const end_names[JOB_END__COUNT] = {
 	[JOB_END_NO_HELLO] = "no-hello", [JOB_END_HANG] = "hang", [JOB_END_SPLAT] = "splat",
 	[JOB_END_GUEST_EXIT] = "guest-exit", [JOB_END_ENGINE] = "engine",
 	[JOB_END_TIMEOUT] = "timeout", [JOB_END_LAB] = "lab",
-	[JOB_END_INTERRUPTED] = "interrupted",
+	[JOB_END_INTERRUPTED] = "interrupted", [JOB_END_PAUSED] = "paused",
 };
 
 const char *job_end_name(enum job_end end)

@@ -15,6 +15,8 @@ enum {
 	OFF_XLOADFLAGS = 0x236,
 	OFF_PAYLOAD = 0x248,
 	OFF_PAYLOAD_LEN = 0x24c,
+	OFF_PREF_ADDRESS = 0x258,	/* protocol 2.10, Linux 2.6.31 */
+	OFF_INIT_SIZE = 0x260,
 	HEADER_LEN = 0x250,
 	XLF_KERNEL_64 = 1,
 };
@@ -135,6 +137,17 @@ static bool parse_version(const uint8_t *p, size_t len, struct bzimage *img, GEr
 	return true;
 }
 
+/* It unpacks itself to where it wants to run, and needs so much there. */
+static uint64_t parse_memory(const uint8_t *p, size_t len, unsigned protocol)
+{
+	uint64_t at;
+
+	if (protocol < 0x20a || len < OFF_INIT_SIZE + 4)
+		return 0;
+	at = (uint64_t)le32(p + OFF_PREF_ADDRESS + 4) << 32 | le32(p + OFF_PREF_ADDRESS);
+	return at >> 40 ? 0 : at + le32(p + OFF_INIT_SIZE);
+}
+
 bool bzimage_parse(const void *data, size_t len, uint64_t file_size, struct bzimage *ret,
 		   GError **error)
 {
@@ -146,6 +159,7 @@ bool bzimage_parse(const void *data, size_t len, uint64_t file_size, struct bzim
 	if (!check_machine(data, img.protocol, error) ||
 	    !parse_sizes(data, file_size, &img, error) || !parse_version(data, len, &img, error))
 		return false;
+	img.memory = parse_memory(data, len, img.protocol);
 	*ret = img;
 	return true;
 }

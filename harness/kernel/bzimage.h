@@ -17,6 +17,7 @@ struct bzimage {
 	uint64_t size;			/* bytes that the image must have; signatures may follow */
 	uint64_t payload_offset;	/* of the compressed vmlinux, from the start of the file */
 	uint64_t payload_len;
+	uint64_t memory;		/* from address 0, for unpacking itself; 0: it does not say */
 	char release[65];		/* "6.1.0-18-cloud-amd64" */
 	char version[256];		/* the rest: "(builder) #1 SMP ... Debian 6.1.76-1 (...)" */
 };

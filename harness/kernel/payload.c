@@ -44,7 +44,7 @@ static void scan_search(struct config_scan *scan)
 
 static void scan_feed(struct config_scan *scan, const void *data, size_t len)
 {
-	if (scan->found && scan->kept->len > CONFIG_PACKED_MAX)
+	if (!len || (scan->found && scan->kept->len > CONFIG_PACKED_MAX))
 		return;
 	g_byte_array_append(scan->kept, data, len);
 	if (!scan->found)
@@ -82,6 +82,7 @@ struct stream {
 	size_t len;
 	guint8 *chunk;
 	struct config_scan *scan;
+	GByteArray *keep;	/* gets all bytes, or NULL */
 	uint64_t total;
 };
 
@@ -95,6 +96,8 @@ static bool fail_broken(const struct stream *s, const char *why, GError **error)
 static void stream_take(struct stream *s, size_t len)
 {
 	scan_feed(s->scan, s->chunk, len);
+	if (s->keep)
+		g_byte_array_append(s->keep, s->chunk, len);
 	s->total += len;
 }
 
@@ -153,35 +156,60 @@ static bool unarchive(struct stream *s, bool *ret_known, GError **error)
 	return ok;
 }
 
-static bool unpack(struct stream *s, GError **error)
+static bool unpack(struct stream *s, bool *ret_known, GError **error)
 {
 	const guint8 *tail = s->data + s->len - 4;
 	uint32_t want = tail[0] | tail[1] << 8 | tail[2] << 16 | (uint32_t)tail[3] << 24;
-	bool known = true, gzip = !memcmp(s->data, "\x1f\x8b", 2);
+	bool gzip = !memcmp(s->data, "\x1f\x8b", 2);
 
+	*ret_known = true;
 	s->len -= gzip ? 0 : 4;
-	if (!(gzip ? gunzip(s, error) : unarchive(s, &known, error)))
+	if (!(gzip ? gunzip(s, error) : unarchive(s, ret_known, error)))
 		return false;
-	if (known && s->total != want)
+	if (*ret_known && s->total != want)
 		return lab_fail(error, LAB_ERROR_INPUT,
 				"damaged: its payload unpacks to %" G_GUINT64_FORMAT
 				" bytes and claims %u", s->total, want);
 	return true;
 }
 
+static bool run(const void *data, size_t len, struct config_scan *scan, GByteArray *keep,
+		bool *ret_known, GError **error)
+{
+	g_autofree guint8 *chunk = g_malloc(CHUNK);
+	struct stream stream = { .data = data, .len = len, .chunk = chunk, .scan = scan,
+				 .keep = keep };
+
+	if (len <= 8)
+		return lab_fail(error, LAB_ERROR_INPUT, "damaged: its payload has %zu bytes", len);
+	return unpack(&stream, ret_known, error);
+}
+
 bool payload_check(const void *data, size_t len, char **ret_config, GError **error)
 {
 	g_autoptr(GByteArray) kept = g_byte_array_new();
-	g_autofree guint8 *chunk = g_malloc(CHUNK);
 	struct config_scan scan = { .kept = kept };
-	struct stream stream = { .data = data, .len = len, .chunk = chunk, .scan = &scan };
+	bool known;
 
 	*ret_config = NULL;
-	if (len <= 8)
-		return lab_fail(error, LAB_ERROR_INPUT, "damaged: its payload has %zu bytes", len);
-	if (!unpack(&stream, error))
+	if (!run(data, len, &scan, NULL, &known, error))
 		return false;
 	if (scan.found)
 		*ret_config = config_unpack(kept->data, kept->len);
+	return true;
+}
+
+bool payload_unpack(const void *data, size_t len, GBytes **ret, GError **error)
+{
+	g_autoptr(GByteArray) kept = g_byte_array_new(), all = g_byte_array_new();
+	struct config_scan scan = { .kept = kept };
+	bool known;
+
+	if (!run(data, len, &scan, all, &known, error))
+		return false;
+	if (!known)
+		return lab_fail(error, LAB_ERROR_UNSUPPORTED,
+				"its payload is compressed in a way that cannot be unpacked here");
+	*ret = g_byte_array_free_to_bytes(g_steal_pointer(&all));
 	return true;
 }

@@ -15,5 +15,7 @@
  * taken unseen (true, no config). LAB_ERROR_INPUT: damaged.
  */
 bool payload_check(const void *data, size_t len, char **ret_config, GError **error);
+/* The bytes themselves. LAB_ERROR_UNSUPPORTED: a format that cannot be unpacked here. */
+bool payload_unpack(const void *data, size_t len, GBytes **ret, GError **error);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From bytes to kernel messages: lines, control bytes, time stamps in mid-line (two CPUs, one
- * UART), NMI chatter, lines torn by it. Splats are told in console_splat.c and read in
- * console_event.c.
+ * From bytes to kernel messages: lines, segments of lines (two CPUs, one UART), lines torn by NMI
+ * chatter; and which events are kept. console_line.c knows what stands on a line, console_splat.c
+ * the first lines of splats, console_event.c reads what follows them.
  */
 #include "parse/console_priv.h"
 
@@ -19,6 +19,10 @@ struct console {
 	struct console_event spare;    /* of a class that has its share: read, then forgotten */
 	struct console_event *current; /* the open one */
 	struct open_event open;        /* of `current`; splat == NULL: none */
+	GString *excerpt;              /* of the open one */
+	unsigned kept[CONSOLE__COUNT]; /* of the share that runs now */
+	unsigned share_from;           /* the first event of that share */
+	uint64_t stamped;              /* segments with a time stamp */
 	struct context_line context[CONTEXT_LINES];
 	unsigned context_next;
 	char carry[CONSOLE_LINE_MAX]; /* a line whose end has not come */
@@ -36,6 +40,7 @@ struct console *console_new(void)
 	struct console *c = g_new0(struct console, 1);
 
 	c->report.events = c->events;
+	c->excerpt = g_string_new(NULL);
 	return c;
 }
 
@@ -46,6 +51,7 @@ static void event_clear(struct console_event *ev)
 	g_free(ev->excerpt);
 	for (unsigned i = 0; i < CONSOLE_FRAMES_MAX; i++)
 		g_free(ev->frames[i]);
+	*ev = (struct console_event){ 0 };
 }
 
 void console_free(struct console *c)
@@ -55,15 +61,40 @@ void console_free(struct console *c)
 	for (unsigned i = 0; i < c->report.n; i++)
 		event_clear(&c->events[i]);
 	event_clear(&c->spare);
-	if (c->open.excerpt)
-		g_string_free(c->open.excerpt, TRUE);
+	g_string_free(c->excerpt, TRUE);
 	g_free(c);
 }
 
+/* Events of this share with the class and title of `ev`, which may be one of them itself. */
+static unsigned count_twins(const struct console *c, const struct console_event *ev)
+{
+	unsigned n = 0;
+
+	for (unsigned i = c->share_from; i < c->report.n; i++)
+		n += c->events[i].class == ev->class && g_str_equal(c->events[i].title, ev->title);
+	return n;
+}
+
+/*
+ * The event has its last title now. What the kept ones say already takes no place: a flood of one
+ * message must not hide another of its class.
+ */
 static void close_open(struct console *c)
 {
-	if (c->open.splat)
-		event_close(&c->open, c->current);
+	struct console_event *ev = c->current;
+	unsigned twins;
+
+	if (!c->open.splat)
+		return;
+	event_close(&c->open, ev);
+	twins = count_twins(c, ev);
+	if (ev == &c->spare) {
+		c->report.unkept[ev->class] += twins == 0;
+	} else if (twins > CONSOLE_TWINS_MAX) {
+		c->kept[ev->class]--;
+		c->report.n--;
+		event_clear(ev);
+	}
 }
 
 /* Where the next event of this class goes. */
@@ -71,11 +102,20 @@ static struct console_event *event_slot(struct console *c, enum console_class cl
 {
 	unsigned max = class == CONSOLE_WARN ? CONSOLE_WARN_MAX : CONSOLE_CLASS_MAX;
 
-	if (++c->report.counts[class] <= max && c->report.n < CONSOLE_EVENTS_MAX)
+	c->report.counts[class]++;
+	if (c->kept[class] < max && c->report.n < CONSOLE_EVENTS_MAX) {
+		c->kept[class]++;
 		return &c->events[c->report.n++];
+	}
 	event_clear(&c->spare);
-	c->spare = (struct console_event){ 0 };
 	return &c->spare;
+}
+
+void console_new_share(struct console *c)
+{
+	memset(c->kept, 0, sizeof(c->kept));
+	memset(c->report.unkept, 0, sizeof(c->report.unkept));
+	c->share_from = c->report.n;
 }
 
 static void open_new(struct console *c, const struct splat *splat, const struct segment *seg,
@@ -83,7 +123,8 @@ static void open_new(struct console *c, const struct splat *splat, const struct 
 {
 	close_open(c);
 	c->current = event_slot(c, splat->class);
-	c->open.excerpt = g_string_new(NULL);
+	g_string_truncate(c->excerpt, 0);
+	c->open.excerpt = c->current == &c->spare ? NULL : c->excerpt;
 	for (unsigned i = 0; i < CONTEXT_LINES; i++) {
 		struct context_line *line = &c->context[(c->context_next + i) % CONTEXT_LINES];
 
@@ -95,22 +136,48 @@ static void open_new(struct console *c, const struct splat *splat, const struct 
 	event_open(&c->open, c->current, splat, seg, rest);
 }
 
-/* A splat's first line in the middle of another's text, where no time stamp helps to cut. */
-static const struct splat *find_inside(struct segment *seg, const char **ret_rest)
+/* Words of a user that the kernel repeats: a name in quotes, a task's name, a daemon's message. */
+static bool is_repeated(const char *text, const char *at)
 {
-	static const char *const marks[] = { "BUG: ", "Kernel panic - not syncing: " };
+	static const char *const leads[] = { "'",      "`",        "\"",    "(",     "]: ",
+					     "Comm: ", "comm: ",   "comm ", "comm=", "task ",
+					     "task:",  "process ", "[ " };
+	size_t len = at - text;
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(marks); i++) {
-		const char *end = bytes_after(seg->text, seg->len, marks[i]);
-		const char *at = end ? end - strlen(marks[i]) : NULL;
+	for (unsigned i = 0; i < G_N_ELEMENTS(leads); i++) {
+		size_t n = strlen(leads[i]);
+
+		if (len >= n && !memcmp(at - n, leads[i], n))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A splat's first line in the middle of another's text, on a console without time stamps to cut it
+ * at. "---[ end Kernel panic - not syncing" is an end, and "[ BUG:" has its own entry.
+ */
+static const struct splat *find_inside(const struct console *c, struct segment *seg,
+				       const char **ret_rest)
+{
+	static const struct {
+		const char *text;
+		uint32_t bytes;
+	} marks[] = { { "BUG: ", LINE_B | LINE_U | LINE_G },
+		      { "Kernel panic - not syncing: ", LINE_K | LINE_Y } };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(marks) && !c->stamped; i++) {
+		const char *end, *at;
 		const struct splat *splat;
 
-		/* "---[ end Kernel panic - not syncing" is an end, and "[ BUG:" has its own entry.
-		 */
-		if (!at || at == seg->text || bytes_after(seg->text, at - seg->text, "[ "))
+		if ((seg->bytes & marks[i].bytes) != marks[i].bytes)
 			continue;
-		splat = splat_find(at, seg->text + seg->len - at, ret_rest);
-		if (!splat || splat->class == CONSOLE_WARN)
+		end = bytes_after(seg->text, seg->len, marks[i].text);
+		at = end ? end - strlen(marks[i].text) : NULL;
+		if (!at || at == seg->text || is_repeated(seg->text, at))
+			continue;
+		splat = splat_find(at, seg->text + seg->len - at, seg->bytes, ret_rest);
+		if (!splat || splat->class >= CONSOLE_FINDINGS)
 			continue;
 		seg->torn = true;
 		return splat;
@@ -126,27 +193,56 @@ static void context_keep(struct console *c, const struct segment *seg)
 	memcpy(line->text, seg->raw, line->len);
 }
 
-/* Part of the splat that is being read, or a splat of its own? */
+/* What survives when two splats are printed at once. */
+static unsigned strength(enum console_class class)
+{
+	switch (class) {
+	case CONSOLE_SOFT_LOCKUP:
+	case CONSOLE_RCU_STALL:
+	case CONSOLE_HUNG_TASK:
+		return 1;
+	case CONSOLE_LOCKDEP:
+		return 2;
+	default:
+		return class < CONSOLE_FINDINGS ? 3 : 0;
+	}
+}
+
+/*
+ * Part of the splat that is being read, or a splat of its own? One that does not get its turn is
+ * counted.
+ */
 static bool starts_anew(struct console *c, const struct splat *splat, const struct segment *seg)
 {
-	if (!c->open.splat)
+	struct open_event *open = &c->open;
+	bool told_apart = open->caller && seg->caller && open->caller != seg->caller;
+
+	if (!open->splat)
 		return true;
-	if (event_continues(&c->open, splat, seg))
+	if (event_continues(open, splat, seg))
 		return false;
-	if (splat->class >= CONSOLE_FINDINGS && c->open.splat->class < CONSOLE_FINDINGS) {
-		c->report.counts[splat->class]++;
-		return false;
-	}
-	return true;
+	if (told_apart ? strength(splat->class) > strength(open->splat->class)
+		       : strength(splat->class) || !strength(open->splat->class))
+		return true;
+	c->report.counts[splat->class]++;
+	c->report.unkept[splat->class]++;
+	/* Whose are the lines that follow? */
+	if (!told_apart && !event_has_place(open))
+		c->current->corrupted = true;
+	return false;
 }
 
 static void on_segment(struct console *c, struct segment seg)
 {
 	const char *rest = NULL;
-	const struct splat *splat = splat_find(seg.text, seg.len, &rest);
+	const struct splat *splat = splat_find(seg.text, seg.len, seg.bytes, &rest);
 
+	/* A kernel that dates its messages dates all of them: this one may be a user's. */
+	if (splat && seg.at_us < 0 && c->stamped)
+		seg.torn = true;
+	c->stamped += seg.at_us >= 0;
 	if (!splat)
-		splat = find_inside(&seg, &rest);
+		splat = find_inside(c, &seg, &rest);
 	if (splat && starts_anew(c, splat, &seg)) {
 		open_new(c, splat, &seg, rest);
 	} else if (c->open.splat) {
@@ -158,117 +254,26 @@ static void on_segment(struct console *c, struct segment seg)
 	}
 }
 
-/* "[   12.345678]": its length, or 0. */
-static size_t stamp_len(const char *p, const char *end, int64_t *ret_us)
-{
-	const char *s = p + 1;
-	int64_t seconds = 0, us = 0;
-
-	if (p >= end || *p != '[')
-		return 0;
-	while (s < end && *s == ' ')
-		s++;
-	if (s >= end || !g_ascii_isdigit(*s))
-		return 0;
-	for (; s < end && g_ascii_isdigit(*s) && seconds < 100000000000; s++)
-		seconds = seconds * 10 + (*s - '0');
-	if (end - s < 8 || *s++ != '.')
-		return 0;
-	for (unsigned i = 0; i < 6; i++, s++) {
-		if (!g_ascii_isdigit(*s))
-			return 0;
-		us = us * 10 + (*s - '0');
-	}
-	if (*s != ']')
-		return 0;
-	*ret_us = seconds * G_USEC_PER_SEC + us;
-	return s + 1 - p;
-}
-
-/* "[T123]", "[    C0]" of PRINTK_CALLER: its length, or 0. */
-static size_t caller_len(const char *p, const char *end, uint32_t *ret)
-{
-	const char *s = p + 1;
-	uint32_t id = 0;
-	char kind;
-
-	if (p >= end || *p != '[')
-		return 0;
-	while (s < end && *s == ' ')
-		s++;
-	if (end - s < 3 || (*s != 'T' && *s != 'C') || !g_ascii_isdigit(s[1]))
-		return 0;
-	kind = *s++;
-	for (; s < end && g_ascii_isdigit(*s); s++)
-		id = id * 10 + (*s - '0');
-	if (s >= end || *s != ']')
-		return 0;
-	*ret = (id & 0xffffff) | (uint32_t)kind << 24;
-	return s + 1 - p;
-}
-
-/* Take "<6>", "[ts]" and "[caller]" off. */
-static struct segment segment_parse(const char *raw, size_t len, uint64_t offset)
-{
-	struct segment seg = { .raw = raw, .raw_len = len, .at_us = -1, .offset = offset };
-	const char *p = raw, *end = raw + len;
-	size_t n;
-
-	if (len >= 3 && p[0] == '<' && g_ascii_isdigit(p[1]) && p[2] == '>')
-		p += 3;
-	n = stamp_len(p, end, &seg.at_us);
-	p += n;
-	if (n)
-		p += caller_len(p, end, &seg.caller);
-	if (n && p < end && *p == ' ')
-		p++;
-	seg.text = p;
-	seg.len = end - p;
-	return seg;
-}
-
-/* The length of the chatter at `p`, as far as its optional parts go. */
-static size_t chatter_len(const char *p, const char *end)
-{
-	static const char *const plain[] = { "Dazed and confused, but trying to continue",
-					     "Do you have a strange power saving mode enabled?" };
-	static const char uhhuh[] = "Uhhuh. NMI received for unknown reason ";
-	const char *s = p;
-
-	for (unsigned i = 0; i < G_N_ELEMENTS(plain); i++) {
-		size_t n = strlen(plain[i]);
-
-		if ((size_t)(end - p) >= n && !memcmp(p, plain[i], n))
-			return n;
-	}
-	if ((size_t)(end - p) < strlen(uhhuh) || memcmp(p, uhhuh, strlen(uhhuh)))
-		return 0;
-	s += strlen(uhhuh);
-	while (s < end && g_ascii_isxdigit(*s))
-		s++;
-	if (end - s > 8 && !memcmp(s, " on CPU ", 8)) {
-		s += 8;
-		while (s < end && g_ascii_isdigit(*s))
-			s++;
-	}
-	return s + (s < end && *s == '.') - p;
-}
-
 /*
  * Cut the NMI chatter out of a segment. *ret_tail: it stood at the end, so that what is before it
  * may go on in the next line. The text without chatter is in c->cut when there was any.
  */
 static bool chatter_cut(struct console *c, struct segment *seg, bool *ret_tail)
 {
-	static const char *const words[] = { "Uhhuh. NMI rec", "Dazed and conf",
-					     "Do you have a str" };
+	static const struct {
+		const char *text;
+		uint32_t bytes;
+	} words[] = { { "Uhhuh. NMI rec", LINE_U | LINE_N | LINE_M },
+		      { "Dazed and conf", LINE_D | LINE_Z },
+		      { "Do you have a str", LINE_D | LINE_Y | LINE_V } };
 	const char *p = seg->raw, *end = seg->raw + seg->raw_len;
 	size_t head = seg->text - seg->raw, n = 0;
 	bool any = false;
 
 	*ret_tail = false;
 	for (unsigned i = 0; i < G_N_ELEMENTS(words) && !any; i++)
-		any = memmem(seg->text, seg->len, words[i], strlen(words[i]));
+		any = (seg->bytes & words[i].bytes) == words[i].bytes &&
+		      bytes_after(seg->text, seg->len, words[i].text);
 	if (!any)
 		return false;
 	any = false;
@@ -323,39 +328,26 @@ static struct segment held_join(struct console *c, const struct segment *seg)
 	joined.text = c->joined + c->held_text;
 	joined.len = joined.raw_len - c->held_text;
 	joined.torn = true;
+	joined.bytes |= seg->bytes;
 	c->held_len = 0;
 	return joined;
-}
-
-/* The end of the segment at `p`: a time stamp in mid-line, a carriage return, or the line's end. */
-static const char *segment_end(const char *p, const char *end)
-{
-	const char *s = p + (p < end);
-	int64_t us;
-
-	for (; (s = memchr(s, '[', end - s)); s++) {
-		bool level = s - p >= 3 && s[-3] == '<' && s[-1] == '>';
-
-		/* A level right at `p` and the stamp behind it are this segment's own. */
-		if (s - 3 * level > p && stamp_len(s, end, &us))
-			return s - 3 * level;
-	}
-	return end;
 }
 
 /*
  * Segments of one line, in order. One that NMI chatter cut off is held: when the next line has no
  * time stamp of its own, it is the rest of that message.
  */
-static void split(struct console *c, const char *p, const char *end)
+static void split(struct console *c, const char *p, const char *end, uint32_t bytes)
 {
 	bool first = true, tail = false;
 
 	while (p < end) {
 		const char *next = segment_end(p, end);
 		struct segment seg = segment_parse(p, next - p, c->line_offset);
-		bool only_chatter = chatter_cut(c, &seg, &tail) && !seg.len;
+		bool only_chatter;
 
+		seg.bytes = bytes;
+		only_chatter = chatter_cut(c, &seg, &tail) && !seg.len;
 		p = next;
 		if (only_chatter)
 			continue;
@@ -373,51 +365,32 @@ static void split(struct console *c, const char *p, const char *end)
 		held_flush(c);
 }
 
-/* Without NUL, other control bytes and escape sequences (ESC [ ... letter). */
-static size_t clean_copy(char *to, const char *p, const char *end)
+/* Between carriage returns. */
+static void on_piece(struct console *c, const char *p, const char *end, uint32_t bytes)
 {
-	size_t n = 0;
-
-	while (p < end) {
-		if (*p == '\033' && p + 1 < end && p[1] == '[') {
-			p += 2;
-			while (p < end && (uint8_t)*p >= 0x20 && (uint8_t)*p < 0x40)
-				p++;
-			p += p < end;
-		} else if ((uint8_t)*p < ' ' && *p != '\t') {
-			p++;
-		} else {
-			to[n++] = *p++;
-		}
+	if ((bytes & LINE_CONTROL) && (memchr(p, '\0', end - p) || memchr(p, '\033', end - p))) {
+		c->report.cleaned++;
+		end = c->clean + clean_copy(c->clean, p, end);
+		p = c->clean;
 	}
-	return n;
+	split(c, p, end, bytes);
 }
 
 /* A whole line or a piece of a very long one, newline and trailing carriage returns taken off. */
 static void on_line(struct console *c, const char *p, size_t len)
 {
 	const char *end = p + len, *cr;
+	uint32_t bytes;
 
 	c->report.lines++;
 	while (end > p && end[-1] == '\r')
 		end--;
-	while ((cr = memchr(p, '\r', end - p))) {
-		const char *piece = p;
-
+	bytes = line_bytes(p, end);
+	while ((bytes & LINE_CR) && (cr = memchr(p, '\r', end - p))) {
+		on_piece(c, p, cr, bytes);
 		p = cr + 1;
-		if (memchr(piece, '\0', cr - piece) || memchr(piece, '\033', cr - piece)) {
-			c->report.cleaned++;
-			split(c, c->clean, c->clean + clean_copy(c->clean, piece, cr));
-		} else {
-			split(c, piece, cr);
-		}
 	}
-	if (memchr(p, '\0', end - p) || memchr(p, '\033', end - p)) {
-		c->report.cleaned++;
-		split(c, c->clean, c->clean + clean_copy(c->clean, p, end));
-	} else {
-		split(c, p, end);
-	}
+	on_piece(c, p, end, bytes);
 }
 
 /* Pieces of CONSOLE_LINE_MAX bytes: the same wherever the feeds were cut. */
@@ -467,12 +440,16 @@ void console_feed(struct console *c, const void *data, size_t len)
 
 void console_finish(struct console *c)
 {
+	bool cut = c->carry_len != 0;
+
 	if (c->finished)
 		return;
-	if (c->carry_len)
+	if (cut)
 		on_line(c, c->carry, c->carry_len);
 	c->carry_len = 0;
 	held_flush(c);
+	if (cut && c->open.splat && !event_has_place(&c->open))
+		c->current->corrupted = true;
 	close_open(c);
 	c->finished = true;
 }
@@ -491,45 +468,6 @@ struct console *console_scan(const void *data, size_t len)
 	return c;
 }
 
-const char *console_class_name(enum console_class class)
-{
-	static const char *const names[CONSOLE__COUNT] = {
-		[CONSOLE_OOPS] = "oops",
-		[CONSOLE_CORRUPTION] = "corruption",
-		[CONSOLE_LOCKDEP] = "lockdep",
-		[CONSOLE_HARD_LOCKUP] = "hard-lockup",
-		[CONSOLE_HUNG_TASK] = "hung-task",
-		[CONSOLE_SOFT_LOCKUP] = "soft-lockup",
-		[CONSOLE_RCU_STALL] = "rcu-stall",
-		[CONSOLE_PANIC] = "panic",
-		[CONSOLE_KILLED_INIT] = "killed-init",
-		[CONSOLE_BOOT_FAILURE] = "boot-failure",
-		[CONSOLE_WEATHER] = "weather",
-		[CONSOLE_WARN] = "warn",
-		[CONSOLE_RACE] = "race",
-		[CONSOLE_UNDEFINED] = "undefined",
-		[CONSOLE_OOM] = "oom",
-		[CONSOLE_USER_FAULT] = "user-fault",
-	};
-
-	return names[class];
-}
-
-bool console_class_is_fatal(enum console_class class)
-{
-	switch (class) {
-	case CONSOLE_OOPS:
-	case CONSOLE_CORRUPTION:
-	case CONSOLE_HARD_LOCKUP:
-	case CONSOLE_PANIC:
-	case CONSOLE_KILLED_INIT:
-	case CONSOLE_WEATHER:
-		return true;
-	default:
-		return false;
-	}
-}
-
 const struct console_event *console_fatal(const struct console *c)
 {
 	for (unsigned i = 0; i < c->report.n; i++) {
@@ -537,4 +475,27 @@ const struct console_event *console_fatal(const struct console *c)
 			return &c->events[i];
 	}
 	return NULL;
+}
+
+static size_t text_held(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static size_t event_held(const struct console_event *ev)
+{
+	size_t n = text_held(ev->title) + text_held(ev->frame) + text_held(ev->excerpt);
+
+	for (unsigned i = 0; i < CONSOLE_FRAMES_MAX; i++)
+		n += text_held(ev->frames[i]);
+	return n;
+}
+
+size_t console_held(const struct console *c)
+{
+	size_t n = sizeof(*c) + event_held(&c->spare);
+
+	for (unsigned i = 0; i < c->report.n; i++)
+		n += event_held(&c->events[i]);
+	return n + c->excerpt->allocated_len;
 }

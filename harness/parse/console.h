@@ -6,8 +6,9 @@
  * Use: console_new(), console_feed()... console_finish(), console_report(). Events may be looked at
  * between feeds: the last one may still be `open`, its title then gets better as frames come.
  *
- * Memory is flat: of each class the first few events are kept, with excerpts of
- * CONSOLE_EXCERPT_LINES short lines, so that no flood of one class hides another; all are counted.
+ * Memory is flat: of each class the first few events are kept, of each title CONSOLE_TWINS_MAX, with
+ * excerpts of CONSOLE_EXCERPT_LINES short lines, so that no flood hides anything else; all are
+ * counted.
  * Lines are read in pieces of CONSOLE_LINE_MAX bytes.
  */
 #ifndef KLAB_PARSE_CONSOLE_H
@@ -18,7 +19,8 @@
 #define CONSOLE_LINE_MAX 16384
 #define CONSOLE_WARN_MAX 16	/* events kept of CONSOLE_WARN */
 #define CONSOLE_CLASS_MAX 5	/* of each other class */
-#define CONSOLE_EVENTS_MAX 96
+#define CONSOLE_TWINS_MAX 2	/* of one class and title */
+#define CONSOLE_EVENTS_MAX 192	/* two shares and more: see console_new_share() */
 #define CONSOLE_EXCERPT_LINES 40
 #define CONSOLE_EXCERPT_COLUMNS 256
 #define CONSOLE_FRAMES_MAX 16
@@ -64,6 +66,8 @@ struct console_report {
 	const struct console_event *events;	/* in the order in which they came */
 	unsigned n;
 	uint64_t counts[CONSOLE__COUNT];	/* events that were only counted included */
+	uint64_t unkept[CONSOLE__COUNT];	/* of this share: only counted, and no
+						 * kept one has their title */
 	uint64_t bytes, lines;
 	uint64_t chatter;	/* "NMI received for unknown reason" and kin, dropped */
 	uint64_t weather;	/* harmless lines known from emulators and busy hosts */
@@ -77,6 +81,9 @@ void console_feed(struct console *c, const void *data, size_t len);
 void console_finish(struct console *c);
 /* Valid until the next feed, finish or free. */
 const struct console_report *console_report(const struct console *c);
+/* From here on each class has its share of kept events anew: what a boot printed must not hide what
+ * comes while a probe runs. */
+void console_new_share(struct console *c);
 void console_free(struct console *c);
 typedef struct console console;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(console, console_free)
@@ -90,5 +97,8 @@ const char *console_class_name(enum console_class class);
 bool console_class_is_fatal(enum console_class class);
 /* The first fatal event so far, or NULL: what a live session asks after each feed. */
 const struct console_event *console_fatal(const struct console *c);
+/* Bytes of memory behind `c`: at most CONSOLE_HELD_MAX, whatever was fed. */
+#define CONSOLE_HELD_MAX (3u << 20)
+size_t console_held(const struct console *c);
 
 #endif

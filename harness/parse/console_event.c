@@ -19,10 +19,12 @@ static const char *symbol_take(const char *text, size_t len, char ret[SYMBOL_MAX
 {
 	const char *plus = text, *end = text + len;
 
-	while ((plus = memmem(plus, end - plus, "+0x", 3))) {
+	for (; (plus = memchr(plus, '+', end - plus)); plus++) {
 		const char *name = plus, *slash = plus + 3;
 		size_t n;
 
+		if (end - plus < 5 || plus[1] != '0' || plus[2] != 'x')
+			continue;
 		while (name > text && is_symbol_char(name[-1]))
 			name--;
 		while (slash < end && g_ascii_isxdigit(*slash))
@@ -35,7 +37,6 @@ static const char *symbol_take(const char *text, size_t len, char ret[SYMBOL_MAX
 			ret[n] = '\0';
 			return name;
 		}
-		plus += 3;
 	}
 	return NULL;
 }
@@ -99,14 +100,18 @@ static bool starts_with(const struct segment *seg, const char *prefix)
 
 void event_excerpt(struct open_event *open, const char *raw, size_t len)
 {
-	if (open->excerpt_lines >= CONSOLE_EXCERPT_LINES)
+	size_t at;
+
+	if (!open->excerpt || open->excerpt_lines >= CONSOLE_EXCERPT_LINES)
 		return;
 	open->excerpt_lines++;
-	len = MIN(len, CONSOLE_EXCERPT_COLUMNS);
-	for (size_t i = 0; i < len; i++) {
-		char c = raw[i] == '\t' ? ' ' : raw[i];
+	at = open->excerpt->len;
+	g_string_append_len(open->excerpt, raw, MIN(len, CONSOLE_EXCERPT_COLUMNS));
+	for (; at < open->excerpt->len; at++) {
+		char c = open->excerpt->str[at];
 
-		g_string_append_c(open->excerpt, g_ascii_isprint(c) ? c : '?');
+		if (!g_ascii_isprint(c))
+			open->excerpt->str[at] = c == '\t' ? ' ' : '?';
 	}
 	g_string_append_c(open->excerpt, '\n');
 }
@@ -122,18 +127,30 @@ static int exitcode_signal(const char *text, size_t len)
 	return at ? code & 0x7f : 0;
 }
 
-/* What is the text worth for the title? KASAN's stops at " in func"; where and who changes. */
+/* What is the text worth for the title? Where and who changes: KASAN's stops at " in func". */
 static void take_text(struct open_event *open, const char *rest, size_t len)
 {
-	static const char *const stops[] = { " on CPU#", " at ", " in " };
+	static const struct {
+		const char *text;
+		unsigned flags; /* of the splats that it ends; 0: all */
+	} stops[] = { { " on CPU#", 0 },
+		      { " at ", SPLAT_HERE },
+		      { " in ", SPLAT_HERE },
+		      { " (active state ", 0 },
+		      { ": 0", SPLAT_DIE } };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(stops); i++) {
-		const char *stop = memmem(rest, len, stops[i], strlen(stops[i]));
+		const char *stop = memmem(rest, len, stops[i].text, strlen(stops[i].text));
 
-		if (stop && (i < 2 || (open->splat->flags & SPLAT_HERE)))
+		if (stop && (!stops[i].flags || (open->splat->flags & stops[i].flags)))
 			len = stop - rest;
 	}
 	text_stable(rest, len, open->text);
+}
+
+static bool is_bug(const struct splat *splat)
+{
+	return g_str_equal(splat->text, "kernel BUG at ");
 }
 
 /* "kernel BUG at mm/usercopy.c:99!": the file is the title when no function is known. */
@@ -163,7 +180,7 @@ void event_open(struct open_event *open, struct console_event *ev, const struct 
 		symbol_take(rest, len, open->ip);
 	if (splat->flags & SPLAT_TEXT)
 		take_text(open, rest, len);
-	else if (g_str_equal(splat->text, "kernel BUG at "))
+	else if (is_bug(splat))
 		take_bug_file(open, rest, len);
 	event_title(open, ev);
 }
@@ -175,6 +192,10 @@ bool event_continues(const struct open_event *open, const struct splat *next,
 
 	if (!same_cpu || open->traced)
 		return false;
+	/* KASAN of 4.x tells of the slab in slab's own words. */
+	if ((next->flags & SPLAT_TRACE) && open->splat->class == CONSOLE_CORRUPTION &&
+	    open->lines <= 4)
+		return true;
 	/* A report that announces itself, then WARNs or BUGs. */
 	if ((open->splat->flags & SPLAT_LEAD) && !open->ip[0] && open->lines <= 3 &&
 	    (next->class == CONSOLE_WARN || next->class == CONSOLE_OOPS))
@@ -185,12 +206,20 @@ bool event_continues(const struct open_event *open, const struct splat *next,
 	       (open->splat->class == CONSOLE_OOPS || (open->splat->flags & SPLAT_LEAD));
 }
 
+/* Says nothing about this kind of event: who asked the checker or the allocator is the guilty one.
+ */
+static bool is_noise(const struct console_event *ev, const char *name)
+{
+	return frame_is_noise(name) ||
+	       (ev->class == CONSOLE_CORRUPTION && frame_is_allocator(name));
+}
+
 static void frame_add(struct open_event *open, struct console_event *ev, const char *name)
 {
 	if (open->n_frames == CONSOLE_FRAMES_MAX)
 		return;
 	ev->frames[open->n_frames++] = symbol_stable(name);
-	if (!ev->frame || frame_is_noise(ev->frame))
+	if ((!ev->frame || is_noise(ev, ev->frame)) && !is_noise(ev, name))
 		event_title(open, ev);
 }
 
@@ -204,6 +233,7 @@ static bool body_ip(struct open_event *open, struct console_event *ev, const str
 		return false;
 	if (open->ip[0] || starts_with(seg, "RIP: 0033:"))
 		return true;
+	open->has_ip = true;
 	if (symbol_take(seg->text, seg->len, name)) {
 		g_strlcpy(open->ip, name, sizeof(open->ip));
 		event_title(open, ev);
@@ -232,12 +262,46 @@ static void body_frame(struct open_event *open, struct console_event *ev, const 
 		while (p < end && *p == ' ')
 			p++;
 	}
-	if (p >= end || *p == '?')
+	if (p >= end || *p == '?') {
+		if (!open->doubtful[0] && symbol_take(p, MIN(end - p, SYMBOL_MAX * 2), name) &&
+		    !frame_is_noise(name))
+			g_strlcpy(open->doubtful, name, sizeof(open->doubtful));
 		return;
+	}
 	if (symbol_take(p, MIN(end - p, SYMBOL_MAX * 2), name) == p)
 		frame_add(open, ev, name);
 	else if (end - p > 6 && !memcmp(p, "0xffff", 6))
 		ev->no_symbols = true;
+}
+
+/* "(vmap_area_lock){+.+.}-{2:2}, at: find_vmap_area+0x1/0x2": the lock that the report is about. */
+static void body_lock(struct open_event *open, struct console_event *ev, const struct segment *seg)
+{
+	const char *end = seg->text + seg->len,
+		   *hidden = bytes_after(seg->text, seg->len, "ptrval");
+	const char *from = hidden ? hidden : seg->text, *name = memchr(from, '(', end - from);
+	const char *at = bytes_after(seg->text, seg->len, " at:");
+	const char *close;
+	char symbol[SYMBOL_MAX] = "";
+
+	if (open->ip[0])
+		return;
+	if (open->lock_next) {
+		open->lock_next = false;
+		at = seg->text;
+	} else if (at && name && (close = bytes_after(name, end - name, "){"))) {
+		text_stable(name + 1, close - 2 - name - 1, open->text);
+	} else if (at && name && bytes_after(seg->text, seg->len, " release lock (") &&
+		   (close = bytes_after(name, end - name, ") at:"))) {
+		text_stable(name + 1, close - 5 - name - 1, open->text);
+		open->lock_next = true;
+		return;
+	} else {
+		return;
+	}
+	if (symbol_take(at, end - at, symbol))
+		g_strlcpy(open->ip, symbol, sizeof(open->ip));
+	event_title(open, ev);
 }
 
 static bool is_foreign(const struct open_event *open, const struct segment *seg)
@@ -255,9 +319,11 @@ bool event_body(struct open_event *open, struct console_event *ev, const struct 
 		return false;
 	if (starts_with(seg, "Call Trace:") || starts_with(seg, "Call trace:"))
 		open->traced = true;
-	else if (splat_has_die(seg->text, seg->len))
+	else if ((seg->bytes & LINE_HASH) && splat_has_die(seg->text, seg->len))
 		open->died = true;
-	if (!body_ip(open, ev, seg))
+	if (open->splat->flags & SPLAT_LOCK)
+		body_lock(open, ev, seg);
+	if (!body_ip(open, ev, seg) && (open->traced || !(open->splat->flags & SPLAT_TRACE)))
 		body_frame(open, ev, seg);
 	return true;
 }
@@ -265,15 +331,25 @@ bool event_body(struct open_event *open, struct console_event *ev, const struct 
 /* The innermost function that says something; RIP comes before the trace. */
 static const char *guilty_frame(const struct open_event *open, const struct console_event *ev)
 {
+	const char *fallback = open->ip[0] ? open->ip : NULL;
+
 	if (open->splat->flags & SPLAT_NO_FRAME)
 		return NULL;
-	if (open->ip[0] && !frame_is_noise(open->ip))
+	if (open->ip[0] && (!is_noise(ev, open->ip) ||
+			    (ev->class == CONSOLE_OOPS && frame_is_machinery(open->ip))))
 		return open->ip;
 	for (unsigned i = 0; i < open->n_frames; i++) {
-		if (!frame_is_noise(ev->frames[i]))
+		/* What an interrupt came upon has not called what failed in it. */
+		if (ev->class == CONSOLE_OOPS && open->ip[0] && frame_context(ev->frames[i]))
+			break;
+		if (!is_noise(ev, ev->frames[i]))
 			return ev->frames[i];
+		if (!fallback && !frame_is_noise(ev->frames[i]))
+			fallback = ev->frames[i];
 	}
-	return open->ip[0] ? open->ip : NULL;
+	/* A jump to nowhere leaves frames that the unwinder doubts. */
+	return fallback || ev->class != CONSOLE_OOPS || !open->doubtful[0] ? fallback
+									   : open->doubtful;
 }
 
 static const char *class_lead(enum console_class class)
@@ -298,7 +374,7 @@ void event_title(const struct open_event *open, struct console_event *ev)
 	const struct splat *splat = open->splat;
 	const char *frame = guilty_frame(open, ev), *what = splat->what, *text = open->text;
 	g_autofree char *name = frame ? symbol_stable(frame) : NULL;
-	bool in_text = text[0] && !(name && g_str_equal(splat->text, "kernel BUG at "));
+	bool in_text = text[0] && !(name && is_bug(splat));
 
 	g_free(ev->title);
 	g_free(ev->frame);
@@ -312,20 +388,26 @@ void event_title(const struct open_event *open, struct console_event *ev)
 	ev->frame = g_steal_pointer(&name);
 }
 
+bool event_has_place(const struct open_event *open)
+{
+	return open->ip[0] || open->n_frames ||
+	       (open->splat->flags & (SPLAT_NO_FRAME | SPLAT_LEAD | SPLAT_TRACE));
+}
+
 /* These always come with registers or a trace: without them something was cut off. */
 static bool wants_frames(enum console_class class)
 {
 	return class == CONSOLE_OOPS || class == CONSOLE_HARD_LOCKUP ||
-	       class == CONSOLE_SOFT_LOCKUP || class == CONSOLE_HUNG_TASK;
+	       class == CONSOLE_SOFT_LOCKUP;
 }
 
 void event_close(struct open_event *open, struct console_event *ev)
 {
 	ev->open = false;
 	if (wants_frames(ev->class) && !(open->splat->flags & SPLAT_NO_FRAME) && !open->ip[0] &&
-	    !open->n_frames && !ev->no_symbols)
+	    !open->has_ip && !open->n_frames && !ev->no_symbols)
 		ev->corrupted = true;
 	event_title(open, ev);
-	ev->excerpt = g_string_free(g_steal_pointer(&open->excerpt), FALSE);
+	ev->excerpt = open->excerpt ? g_strndup(open->excerpt->str, open->excerpt->len) : NULL;
 	*open = (struct open_event){ 0 };
 }

@@ -10,8 +10,14 @@
 
 /* The waiting loop of a lock, of a cross call, or of stop_machine. */
 bool frame_spins(const char *symbol);
+/* The waiting loop of a cross call: other CPUs must take an interrupt to end it. */
+bool frame_awaits_ipi(const char *symbol);
 /* Says nothing about who waits for what: lock internals, entry code, fault and report glue. */
 bool frame_is_noise(const char *symbol);
+/* Of that, what may well fail itself: scheduler, entry code, timers, watchdogs. */
+bool frame_is_machinery(const char *symbol);
+/* Gives, takes back or checks memory for others. */
+bool frame_is_allocator(const char *symbol);
 /* Entry or dispatch of a non-maskable interrupt. */
 bool frame_is_nmi(const char *symbol);
 /* The context that this entry function begins: "nmi", "irq", "int3"; NULL for all others. */

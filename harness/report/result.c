@@ -3,6 +3,7 @@
 #include "report/result.h"
 
 #include "base/fs.h"
+#include "stats/rate.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,8 +23,7 @@ static json_t *strings(char **list)
 	return array;
 }
 
-/* The job that carries the cell's verdict: the first that says the same, else the last. */
-static const struct outcome *decisive(const struct cell *cell)
+const struct outcome *result_decisive(const struct cell *cell)
 {
 	for (guint i = 0; i < cell->outcomes->len; i++) {
 		struct outcome *o = cell->outcomes->pdata[i];
@@ -34,17 +34,25 @@ static const struct outcome *decisive(const struct cell *cell)
 	return cell->outcomes->len ? cell->outcomes->pdata[cell->outcomes->len - 1] : NULL;
 }
 
+/* NULL for verdicts other than infra. */
+static const char *infra_name(const struct verdict *v)
+{
+	return v->infra == INFRA_NONE ? NULL : infra_class_name(v->infra);
+}
+
 static json_t *job_json(const struct run *r, const struct cell *cell, const struct outcome *o)
 {
 	g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, o->seed);
 	const char *dir = g_str_has_prefix(o->dir, r->dir) ? o->dir + strlen(r->dir) + 1 : o->dir;
-	g_autofree char *repro = g_strdup_printf("klab exec-job %s/spec.json", o->dir);
+	/* in the run's folder: a copied run says the same */
+	g_autofree char *repro = g_strdup_printf("klab exec-job %s/spec.json", dir);
 
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "dir", dir,
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:b, s:O?}", "dir", dir,
 			 "verdict", verdict_value_name(o->verdict.value), "reason",
 			 o->verdict.reason, "cpu_model", o->cpu_model, "seed", seed, "digest",
 			 o->digest, "sites", o->sites, "excerpt", o->verdict.excerpt, "title",
-			 o->verdict.title, "repro", repro);
+			 o->verdict.title, "repro", repro, "infra_class", infra_name(&o->verdict),
+			 "stopped_early", o->enough, "host", o->host);
 }
 
 /* Counters of all jobs add up; a name that one job lacks counts as 0 there. */
@@ -67,10 +75,19 @@ static json_t *sum_exposure(const struct cell *cell)
 	return sum;
 }
 
+/* Beside p_missed, which supposes that the rate's limit holds. */
+static double p_missed_average(const struct cell *cell)
+{
+	if (!isfinite(cell->verdict.p_missed))
+		return NAN;
+	return rate_p_missed_average(cell->control_failures, cell->control_exposure,
+				     cell->verdict.v.exposure);
+}
+
 static json_t *cell_json(const struct run *r, const struct cell *cell)
 {
 	static const struct outcome nothing;
-	const struct outcome *o = decisive(cell) ?: &nothing;
+	const struct outcome *o = result_decisive(cell) ?: &nothing;
 	const struct cell_verdict *cv = &cell->verdict;
 	g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, cell->job->seed);
 	json_t *jobs = json_array();
@@ -79,7 +96,7 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 		json_array_append_new(jobs, job_json(r, cell, cell->outcomes->pdata[i]));
 	return json_pack(
 		"{s:s, s:s, s:s, s:o, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:s?, "
-		"s:s, s:s?, s:s?, s:o?, s:o?, s:b, s:s?, s:o}",
+		"s:s, s:s?, s:s?, s:o?, s:o?, s:b, s:s?, s:s?, s:o, s:o}",
 		"id", cell->job->cell, "kernel", cell->job->kernel->id, "probe", cell->job->probe,
 		"hazards", strings(cell->hazards), "verdict", verdict_value_name(cv->v.value), "kind",
 		verdict_kind_name(cv->v.kind), "title", cv->v.title, "reason", cv->v.reason, "hazard",
@@ -90,7 +107,9 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 		seed, "rung", o->rung, "nmi_source", o->nmi_source, "findings",
 		strings(o->verdict.findings), "limits",
 		o->limits ? json_incref(o->limits) : json_array(), "foretold", cell->foretold,
-		"calibration", isfinite(cv->p_missed) ? cell->calibration : NULL, "jobs", jobs);
+		"calibration", isfinite(cv->p_missed) ? cell->calibration : NULL, "infra_class",
+		infra_name(&cv->v), "p_missed_average", number(p_missed_average(cell)), "jobs",
+		jobs);
 }
 
 static json_t *kernel_json(const struct kernel *k)
@@ -142,10 +161,20 @@ json_t *result_json(const struct run *r)
 		json_array_append_new(missing, json_pack("{s:s, s:s}", "kernel", u->kernel, "reason",
 							 u->reason));
 	}
-	return json_pack("{s:i, s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "schema", RESULT_SCHEMA,
+	return json_pack("{s:i, s:s, s:s, s:f, s:o, s:O?, s:o, s:o, s:o}", "schema", RESULT_SCHEMA,
 			 "generator", "klab " KLAB_VERSION, "started", r->started, "asked_confidence",
-			 r->confidence, "engine", engine_json(r), "kernels", kernels_json(r), "cells",
-			 cells, "unavailable", missing);
+			 r->confidence, "engine", engine_json(r), "engine_proof", r->engine_proof,
+			 "kernels", kernels_json(r), "cells", cells, "unavailable", missing);
+}
+
+unsigned result_hits(const struct cell *cell)
+{
+	unsigned n = 0;
+
+	for (guint i = 0; i < cell->outcomes->len; i++)
+		n += ((struct outcome *)cell->outcomes->pdata[i])->verdict.value ==
+		     cell->verdict.v.value;
+	return n;
 }
 
 void result_count(const struct run *r, unsigned ret_counts[VERDICT__COUNT])

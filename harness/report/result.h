@@ -13,6 +13,11 @@ json_t *result_json(const struct run *r);
 char *result_text(const struct run *r);
 /* Counts by verdict of the cells that are done. */
 void result_count(const struct run *r, unsigned ret_counts[VERDICT__COUNT]);
+/* The job that carries the cell's verdict: the first that says the same, else the last; NULL without
+ * jobs. */
+const struct outcome *result_decisive(const struct cell *cell);
+/* How many jobs say what the cell says. */
+unsigned result_hits(const struct cell *cell);
 /* Write DIR/result.json. */
 bool result_save(const struct run *r, GError **error);
 

@@ -18,6 +18,16 @@ static const struct {
 	[VERDICT_INFRA] = { "!", "\033[35m" },
 };
 
+const char *terminal_sign(enum verdict_value value)
+{
+	return looks[value].sign;
+}
+
+const char *terminal_color(enum verdict_value value)
+{
+	return looks[value].color;
+}
+
 static char *exposure_text(const struct cell *cell)
 {
 	char **names = cell->job->counters;
@@ -62,7 +72,7 @@ static void add_indented(GString *out, const char *text)
 }
 
 /* On failure: kind, title, evidence, where the logs are, the exact command that repeats it. */
-static void add_failure(GString *out, const struct cell *cell)
+static void add_failure(GString *out, const struct run *r, const struct cell *cell)
 {
 	const struct verdict *v = &cell->verdict.v;
 	struct outcome *o = NULL;
@@ -80,8 +90,13 @@ static void add_failure(GString *out, const struct cell *cell)
 	if (v->excerpt)
 		add_indented(out, v->excerpt);
 	if (o)
-		g_string_append_printf(out, "  journal: %s\n  repeat:  klab exec-job %s/spec.json\n",
-				       o->dir, o->dir);
+		g_string_append_printf(out, "  journal: %s\n  repeat:  klab exec-job %s/spec.json\n"
+				       "  more:    klab explain %s --run %s\n", o->dir, o->dir,
+				       cell->job->cell, r->dir);
+	if (o && o->dump)
+		g_string_append_printf(out, "  memory:  %s/%s\n", o->dir, o->dump);
+	if (o && o->no_dump)
+		g_string_append_printf(out, "  memory:  not kept: %s\n", o->no_dump);
 }
 
 /* What the user must know of a kernel's origin, once a kernel. */
@@ -106,7 +121,7 @@ char *terminal_summary(const struct run *r, bool color)
 		struct cell *cell = r->cells->pdata[i];
 
 		if (cell->done && cell->verdict.v.value == VERDICT_AFFECTED)
-			add_failure(out, cell);
+			add_failure(out, r, cell);
 	}
 	for (guint i = 0; i < r->unavailable->len; i++) {
 		struct unavailable *u = r->unavailable->pdata[i];

@@ -5,6 +5,9 @@
 
 #include "run/run.h"
 
+/* How a verdict looks: a sign of its own, and an ANSI colour. */
+const char *terminal_sign(enum verdict_value value);
+const char *terminal_color(enum verdict_value value);
 /* One line, no newline: symbol, kernel, probe, verdict, why. `color`: ANSI colours (never alone). */
 char *terminal_cell_line(const struct cell *cell, bool color);
 /* Details of what failed, unavailable kernels, the totals. Ends with a newline. */

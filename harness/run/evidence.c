@@ -3,6 +3,7 @@
 #include "run/evidence.h"
 
 #include "parse/wire.h"
+#include "run/host.h"
 
 #include <string.h>
 
@@ -11,11 +12,14 @@
 /* What is taken from the events on one walk over them. */
 struct reading {
 	struct evidence ev;
-	json_t *hello, *begin, *result, *start, *hang;	/* borrowed */
+	json_t *hello, *begin, *result, *start, *hang, *dump;	/* borrowed */
+	json_t *host_start, *host_end;	/* borrowed */
+	bool enough;
 	double last_counter;
 	size_t status_at, console_at;
 	int64_t first_delay_us, last_delay_us;	/* of the run; -1: no reading yet */
 	struct hang_cpu *cpus;
+	struct hang_task tasks[HANG_TASKS_MAX];
 	GArray *marks;			/* of struct console_mark */
 };
 
@@ -34,6 +38,9 @@ void outcome_free(struct outcome *o)
 	g_free(o->sites);
 	json_decref(o->exposure);
 	json_decref(o->limits);
+	json_decref(o->host);
+	g_free(o->dump);
+	g_free(o->no_dump);
 	g_free(o->digest);
 	g_free(o);
 }
@@ -104,6 +111,10 @@ static void read_event(struct reading *r, json_t *event, const struct journal_vi
 			read_console(r, event, at_us);
 	} else if (strcmp(name, "start") == 0) {
 		r->start = event;
+	} else if (strcmp(name, "enough") == 0) {
+		r->enough = true;
+	} else if (strcmp(name, "host") == 0) {
+		*(g_strcmp0(get(event, "when"), "end") == 0 ? &r->host_end : &r->host_start) = event;
 	} else if (strcmp(name, "hello") == 0 && !r->hello) {
 		r->hello = event;
 		r->ev.started_us = at_us;	/* the start command is the answer to it */
@@ -118,6 +129,8 @@ static void read_event(struct reading *r, json_t *event, const struct journal_vi
 		/* the silence began before it was found out */
 		r->ev.silent_us = json_integer_value(json_object_get(event, "since_us"));
 		r->ev.ended_us = r->ev.silent_us;
+	} else if (strcmp(name, "dump") == 0) {
+		r->dump = event;
 	} else if (strcmp(name, "end") == 0) {
 		read_end(r, event, at_us);
 	}
@@ -153,9 +166,32 @@ static uint64_t pair(const json_t *json, const char *key, size_t i)
 	return json_integer_value(json_array_get(json_object_get(json, key), i));
 }
 
+static void read_locks(const json_t *locks, struct hang_cpu *cpu)
+{
+	for (size_t i = 0; i < MIN(json_array_size(locks), G_N_ELEMENTS(cpu->lock)); i++) {
+		const json_t *lock = json_array_get(locks, i);
+
+		cpu->lock[i].addr = json_integer_value(json_object_get(lock, "addr"));
+		cpu->lock[i].word = json_integer_value(json_object_get(lock, "word"));
+		cpu->lock[i].name = get(lock, "name");
+		cpu->lock[i].guessed = json_is_true(json_object_get(lock, "guessed"));
+	}
+}
+
+static void read_frames(const json_t *json, const char **stack, size_t stack_max,
+			const char **frame)
+{
+	const json_t *names = json_object_get(json, "stack"), *frames = json_object_get(json, "frames");
+
+	for (size_t i = 0; i < MIN(json_array_size(names), stack_max - 1); i++)
+		stack[i] = json_string_value(json_array_get(names, i)) ?: "?";
+	for (size_t i = 0; i < MIN(json_array_size(frames), HANG_FRAMES_MAX - 1); i++)
+		frame[i] = json_string_value(json_array_get(frames, i)) ?: "?";
+}
+
 static void read_hang_cpu(const json_t *json, struct hang_cpu *cpu)
 {
-	json_t *halted = json_object_get(json, "halted"), *stack = json_object_get(json, "stack");
+	json_t *halted = json_object_get(json, "halted");
 
 	for (size_t i = 0; i < 2; i++) {
 		cpu->rip[i] = pair(json, "rip", i);
@@ -164,14 +200,33 @@ static void read_hang_cpu(const json_t *json, struct hang_cpu *cpu)
 	}
 	cpu->pauses = json_is_true(json_object_get(json, "pauses"));
 	cpu->beats = json_is_true(json_object_get(json, "beats"));
-	for (size_t i = 0; i < MIN(json_array_size(stack), G_N_ELEMENTS(cpu->stack) - 1); i++)
-		cpu->stack[i] = json_string_value(json_array_get(stack, i)) ?: "?";
+	read_frames(json, cpu->stack, G_N_ELEMENTS(cpu->stack), cpu->frame);
+	read_locks(json_object_get(json, "locks"), cpu);
+}
+
+static void read_tasks(struct reading *r)
+{
+	const json_t *tasks = json_object_get(r->hang, "tasks");
+
+	r->ev.n_tasks = MIN(json_array_size(tasks), HANG_TASKS_MAX);
+	r->ev.blocked = json_integer_value(json_object_get(r->hang, "blocked"));
+	r->ev.no_tasks = get(r->hang, "no_tasks");
+	for (unsigned i = 0; i < r->ev.n_tasks; i++) {
+		const json_t *task = json_array_get(tasks, i);
+		struct hang_task *t = &r->tasks[i];
+
+		t->comm = get(task, "comm") ?: "?";
+		t->pid = json_integer_value(json_object_get(task, "pid"));
+		read_frames(task, t->stack, G_N_ELEMENTS(t->stack), t->frame);
+	}
+	r->ev.tasks = r->tasks;
 }
 
 static void read_hang(struct reading *r)
 {
 	json_t *cpus = json_object_get(r->hang, "cpus");
 
+	r->ev.hang_rule = CLAMP(json_integer_value(json_object_get(r->hang, "rule")), 0, G_MAXINT);
 	r->ev.ncpus = MIN(json_array_size(cpus), WIRE_CPUS_MAX);
 	if (!r->ev.ncpus)
 		return;
@@ -179,6 +234,7 @@ static void read_hang(struct reading *r)
 	for (unsigned i = 0; i < r->ev.ncpus; i++)
 		read_hang_cpu(json_array_get(cpus, i), &r->cpus[i]);
 	r->ev.hang = r->cpus;
+	read_tasks(r);
 }
 
 /* Starved is who waited for a host CPU for more than STARVED_SHARE of the probe's run. */
@@ -193,6 +249,15 @@ static void read_starvation(struct reading *r)
 				   STARVATION_NONE;
 }
 
+static double read_taken(const struct reading *r)
+{
+	json_t *summary = host_summary(r->host_start, r->host_end);
+	double taken = host_taken(summary);
+
+	json_decref(summary);
+	return taken;
+}
+
 static void read_all(struct reading *r, const struct journal_view *view)
 {
 	json_t *event;
@@ -201,6 +266,8 @@ static void read_all(struct reading *r, const struct journal_view *view)
 	r->first_delay_us = -1;
 	r->marks = g_array_new(FALSE, FALSE, sizeof(struct console_mark));
 
+	r->ev.kernel_id = get(json_object_get(view->spec, "kernel"), "id");
+	r->ev.release = get(json_object_get(view->spec, "kernel"), "release");
 	r->ev.console = view->data[STREAM_CONSOLE];
 	r->ev.console_len = view->len[STREAM_CONSOLE];
 	r->ev.engine_trouble = get(view->spec, "engine_trouble");
@@ -209,7 +276,9 @@ static void read_all(struct reading *r, const struct journal_view *view)
 		read_event(r, event, view);
 	if (json_is_integer(json_object_get(r->hello, "taint")))
 		r->ev.taint_before = json_integer_value(json_object_get(r->hello, "taint"));
+	r->ev.day = get(r->start, "day");
 	r->ev.amplified = get(r->start, "plugin") != NULL;
+	r->ev.host_taken = read_taken(r);
 	r->ev.emulated = g_strcmp0(get(view->spec, "accel"), "tcg") == 0;
 	r->ev.marks = (const struct console_mark *)r->marks->data;
 	r->ev.n_marks = r->marks->len;
@@ -237,7 +306,12 @@ static struct outcome *describe(const char *dir, const struct journal_view *view
 	o->engine_version = g_strdup(get(json_object_get(view->spec, "engine"), "version"));
 	o->sites = g_strdup(get(r->start, "sites"));
 	o->limits = json_deep_copy(json_object_get(r->begin, "limits")) ?: json_array();
+	o->dump = g_strdup(get(r->dump, "file"));
+	o->no_dump = g_strdup(get(r->dump, "why_not"));
 	o->digest = g_strdup(view->digest);
+	o->host = host_summary(r->host_start, r->host_end);
+	o->enough = r->enough;
+	o->alone = json_is_true(json_object_get(r->host_start, "alone"));
 	o->seed = g_ascii_strtoull(get(view->spec, "seed") ?: "0", NULL, 10);
 	o->end = r->ev.end;
 	o->exposure = json_is_object(exposure) ? json_deep_copy(exposure) : json_object();
@@ -250,12 +324,18 @@ bool outcome_load(const char *dir, const struct judge_params *params, struct out
 		  GError **error)
 {
 	g_autoptr(journal_view) view = NULL;
+	g_autoptr(console_rules) rules = NULL;
 	struct reading r = { .ev = { .end = JOB_END_UNFINISHED } };
 	struct outcome *o;
 
 	if (!journal_load(dir, &view, error))
 		return false;
+	if (!console_rules_from_json(json_object_get(view->spec, "console_rules"), &rules, error))
+		return lab_prefix(error, "'%s/spec.json'", dir);
+	r.ev.rules = rules;
 	read_all(&r, view);
+	if (view->torn)
+		r.ev.end = JOB_END_UNFINISHED;
 	o = describe(dir, view, &r);
 	judge_job(&r.ev, params, &o->verdict);
 	g_array_free(r.marks, TRUE);

@@ -19,8 +19,13 @@ struct outcome {
 	char *sites;			/* symbols that were delayed, or NULL */
 	json_t *exposure;		/* object: counter name -> number */
 	json_t *limits;			/* array of strings: what the probe could not do */
+	char *dump;			/* file in `dir` with the guest's memory, or NULL */
+	char *no_dump;			/* why there is none though one was asked for, or NULL */
 	char *digest;			/* of the journal */
+	json_t *host;			/* object, see host_summary(); NULL: not recorded */
 	uint64_t seed;
+	bool alone;			/* it ran alone on its host */
+	bool enough;			/* its exposure sufficed before its time was over */
 	enum job_end end;
 };
 typedef struct outcome outcome;

@@ -6,11 +6,17 @@
 #include "base/embed.h"
 #include "base/fs.h"
 #include "guest/initramfs.h"
+#include "kernel/bzimage.h"
+#include "run/facts.h"
+#include "run/turn.h"
 #include "store/journal.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SYMBOLS_FILE_MAX (48u << 20)
+#define FROM_IMAGE "# from the image\n"	/* first line of a cached list; no symbol, so skipped */
 #define LOCK_LIMIT_S 300	/* another job of this kernel is at its symbol boot */
 
 struct execution {
@@ -20,8 +26,10 @@ struct execution {
 	const volatile sig_atomic_t *interrupted;
 	char *initrd;
 	struct symbols *symbols;
+	const char *symbols_from;	/* "image", "guest" or "none" */
 	struct delay_plan delays;
 	char *plugin;
+	struct turn turn;
 };
 
 static void execution_clear(struct execution *x)
@@ -30,6 +38,7 @@ static void execution_clear(struct execution *x)
 	symbols_free(x->symbols);
 	delay_plan_clear(&x->delays);
 	g_free(x->plugin);
+	turn_end(&x->turn);
 }
 
 static bool check_inputs(struct execution *x, GError **error)
@@ -51,6 +60,32 @@ static bool check_inputs(struct execution *x, GError **error)
 	return true;
 }
 
+/*
+ * A kernel that finds no room resets without a word, long before its console. The initramfs counts
+ * twice: as it is loaded, and as it is unpacked.
+ */
+static bool check_memory(const struct execution *x, GError **error)
+{
+	g_autofree char *head = g_malloc0(BZIMAGE_SETUP_MAX);
+	auto_fd fd = open(x->job->kernel->image, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : pread(fd, head, BZIMAGE_SETUP_MAX, 0);
+	struct bzimage img;
+	struct stat image, initrd;
+	uint64_t need;
+
+	if (len < 0 || fstat(fd, &image) || stat(x->initrd, &initrd))
+		return lab_fail_errno(error, "'%s'", x->job->kernel->image);
+	if (!bzimage_parse(head, len, image.st_size, &img, error))
+		return lab_prefix(error, "kernel image '%s'", x->job->kernel->image);
+	need = img.memory + 2 * (uint64_t)initrd.st_size;
+	if (!img.memory || need <= (uint64_t)x->job->mem_mib << 20)
+		return true;
+	return lab_fail(error, LAB_ERROR_INPUT,
+			"the guest's %u MiB of memory cannot hold its kernel and initramfs, which take at "
+			"least %" G_GUINT64_FORMAT " MiB\nhint: --memory gives it more",
+			x->job->mem_mib, (need >> 20) + 1);
+}
+
 static struct session_params session_of(struct execution *x, enum session_purpose purpose)
 {
 	return (struct session_params){
@@ -60,6 +95,7 @@ static struct session_params session_of(struct execution *x, enum session_purpos
 		.dir = x->dir,
 		.initrd = x->initrd,
 		.interrupted = x->interrupted,
+		.turn = &x->turn,
 	};
 }
 
@@ -75,12 +111,37 @@ static bool boot_for_symbols(struct execution *x, char **ret_text, enum job_end 
 	return session_run(&params, ret_end, ret_text, error);
 }
 
+/* The image's own table spares the first boot: NULL if it has none that can be read. */
+static char *symbols_of_image(const struct execution *x)
+{
+	g_autoptr(facts) f = NULL;
+	g_autofree char *text = NULL;
+
+	if (!facts_load(x->job->kernel->image, &f, NULL) || !f->kallsyms)
+		return NULL;
+	text = kallsyms_text(f->kallsyms);
+	return g_strconcat(FROM_IMAGE, text, NULL);
+}
+
+static bool first_contact(struct execution *x, const char *path, char **ret_text,
+			  enum job_end *ret_end, GError **error)
+{
+	g_autofree char *text = symbols_of_image(x);
+
+	if (!text && !boot_for_symbols(x, &text, ret_end, error))
+		return false;
+	if (text && !fs_write(path, text, strlen(text), error))
+		return false;
+	*ret_text = g_steal_pointer(&text);
+	return true;
+}
+
 /* *ret_end is JOB_END_DONE when there is nothing against going on (with or without symbols). */
 static bool get_symbols(struct execution *x, enum job_end *ret_end, GError **error)
 {
 	g_autofree char *dir = fs_cache_dir("symbols", error);
 	g_autofree char *path = NULL, *lock = NULL, *text = NULL;
-	size_t len = 0;
+	size_t len;
 	auto_fd held = -1;
 
 	if (!dir)
@@ -91,16 +152,13 @@ static bool get_symbols(struct execution *x, enum job_end *ret_end, GError **err
 	if (held < 0)
 		return false;
 	*ret_end = JOB_END_DONE;
-	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
-		if (!boot_for_symbols(x, &text, ret_end, error))
-			return false;
-		len = text ? strlen(text) : 0;
-		if (text && !fs_write(path, text, len, error))
-			return false;
-	} else if (!fs_read(path, SYMBOLS_FILE_MAX, &text, &len, error)) {
+	if (!(g_file_test(path, G_FILE_TEST_EXISTS) ?
+	      fs_read(path, SYMBOLS_FILE_MAX, &text, &len, error) :
+	      first_contact(x, path, &text, ret_end, error)))
 		return false;
-	}
-	x->symbols = len ? symbols_parse(text, len) : NULL;
+	x->symbols = text && *text ? symbols_parse(text, strlen(text)) : NULL;
+	x->symbols_from = !x->symbols ? "none" :
+			  g_str_has_prefix(text, FROM_IMAGE) ? "image" : "guest";
 	return true;
 }
 
@@ -125,7 +183,9 @@ static bool execute(struct execution *x, enum job_end *ret_end, GError **error)
 {
 	struct session_params params;
 
-	if (!check_inputs(x, error) || !get_symbols(x, ret_end, error))
+	if (!check_inputs(x, error) || !check_memory(x, error) ||
+	    !turn_take(x->job->alone, TURN_LIMIT_S, x->progress, x->interrupted, &x->turn, error) ||
+	    !get_symbols(x, ret_end, error))
 		return false;
 	if (*ret_end != JOB_END_DONE)
 		return true;	/* the boot for symbols failed: its journal tells why */
@@ -135,6 +195,7 @@ static bool execute(struct execution *x, enum job_end *ret_end, GError **error)
 	params.plugin = x->plugin;
 	params.sites = x->plugin ? x->delays.names : NULL;
 	params.symbols = x->symbols;
+	params.symbols_from = x->symbols_from;
 	progress_say(x->progress, "%s: %s on %u vCPUs", x->job->kernel->id, x->job->probe,
 		     x->job->smp);
 	return session_run(&params, ret_end, NULL, error);
@@ -155,11 +216,16 @@ bool job_execute(const struct job *job, const char *dir, const struct progress *
 		 const volatile sig_atomic_t *interrupted, GError **error)
 {
 	struct execution x = { .job = job, .dir = dir, .progress = progress,
-			       .interrupted = interrupted };
+			       .interrupted = interrupted, .turn = TURN_NONE };
 	g_autoptr(GError) why = NULL;
 	enum job_end end;
 	bool ok = execute(&x, &end, &why);
 
 	execution_clear(&x);
+	if (g_error_matches(why, LAB_ERROR, LAB_ERROR_NO_SPACE)) {
+		/* no word on the kernel and none on the lab: the job is still to be done */
+		g_propagate_error(error, g_steal_pointer(&why));
+		return false;
+	}
 	return ok || write_failure(dir, why, error);
 }

@@ -9,7 +9,7 @@
 
 /*
  * The journal in `dir` (spec.json is there) holds what happened, failures of the lab included; false
- * only if it could not be written. The first contact with a kernel is a short boot that sends its
+ * only if it could not be written, or (LAB_ERROR_NO_SPACE) if a disk is full: then it stays open. The first contact with a kernel is a short boot that sends its
  * symbols; when that boot fails, its journal is the job's.
  */
 bool job_execute(const struct job *job, const char *dir, const struct progress *progress,

@@ -20,6 +20,7 @@ void job_free(struct job *j)
 	engine_free(j->engine);
 	g_free(j->engine_trouble);
 	g_free(j->agent_sha256);
+	json_decref(j->console_rules);
 	g_free(j);
 }
 
@@ -102,7 +103,7 @@ json_t *job_to_json(const struct job *j)
 
 	/* the seed is a string: JSON readers elsewhere keep 53 bits of a number */
 	return json_pack("{s:i, s:s, s:i, s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, "
-			 "s:o, s:s?, s:s}",
+			 "s:o, s:s?, s:s, s:f, s:b, s:b, s:O*}",
 			 "schema", JOB_SCHEMA, "cell", j->cell, "attempt", (int)j->attempt, "kernel",
 			 kernel_to_json(j->kernel), "probe", j->probe, "amplify_globs",
 			 list_to_json(j->amplify_globs), "counters", list_to_json(j->counters),
@@ -110,7 +111,8 @@ json_t *job_to_json(const struct job *j)
 			 "duration_ms", (int)j->duration_ms, "boot_limit_ms", (int)j->boot_limit_ms, "seed", seed, "amplify",
 			 delay_level_name(j->amplify), "accel", j->accel, "cpu_model", j->cpu_model,
 			 "engine", engine_to_json(j->engine), "engine_trouble", j->engine_trouble,
-			 "agent_sha256", j->agent_sha256);
+			 "agent_sha256", j->agent_sha256, "exposure_target", j->exposure_target,
+			 "alone", j->alone, "dump", j->dump, "console_rules", j->console_rules);
 }
 
 static bool get_ranged(const json_t *json, const char *key, unsigned lo, unsigned hi, unsigned *ret)
@@ -153,6 +155,10 @@ bool job_from_json(const json_t *json, struct job **ret, GError **error)
 	j->cpu_model = get_string(json, "cpu_model");
 	j->engine_trouble = get_string(json, "engine_trouble");
 	j->agent_sha256 = get_string(json, "agent_sha256");
+	j->exposure_target = MAX(json_number_value(json_object_get(json, "exposure_target")), 0);
+	j->alone = json_is_true(json_object_get(json, "alone"));
+	j->dump = json_is_true(json_object_get(json, "dump"));
+	j->console_rules = json_deep_copy(json_object_get(json, "console_rules"));
 	if (!get_numbers(json, j) || !amplify || !delay_level_parse(amplify, &j->amplify) ||
 	    !j->cell || !j->probe || !j->accel || !j->cpu_model || !j->agent_sha256 ||
 	    !j->kernel->id || !j->kernel->image || !j->kernel->sha256 || !j->kernel->release ||

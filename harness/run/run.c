@@ -9,7 +9,9 @@
 #include <string.h>
 
 #define RUN_FILE_MAX (64u << 20)
+#define USUAL_MODEL "max"
 #define SECOND_MODEL "Haswell-noTSX"
+#define THIRD_MODEL "qemu64"	/* for kernels that boot under the second one alone */
 
 static void cell_free(gpointer data)
 {
@@ -59,7 +61,16 @@ void run_free(struct run *r)
 	g_ptr_array_free(r->cells, TRUE);
 	g_ptr_array_free(r->unavailable, TRUE);
 	g_free(r->started);
+	json_decref(r->engine_proof);
 	g_free(r);
+}
+
+const char *const *run_cpu_models(const char *accel)
+{
+	static const char *const emulated[] = { USUAL_MODEL, SECOND_MODEL, NULL };
+	static const char *const native[] = { "host", NULL };
+
+	return strcmp(accel, "kvm") == 0 ? native : emulated;
 }
 
 static struct cell *cell_new(struct job *job)
@@ -135,13 +146,18 @@ struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const stru
 		.seed = derive_seed(o->seed, id),
 		.amplify = o->amplify,
 		.accel = (char *)o->accel,
-		.cpu_model = (char *)(strcmp(o->accel, "kvm") == 0 ? "host" : "max"),
+		.cpu_model = (char *)run_cpu_models(o->accel)[0],
 		.engine = (struct engine *)o->engine,
 		.engine_trouble = (char *)o->engine_trouble,
 		.agent_sha256 = (char *)o->agent_sha256,
 	};
-	struct cell *cell = cell_new(job_copy(&plan));
+	struct cell *cell;
 
+	if (o->console_rules)
+		plan.console_rules = console_rules_to_json(o->console_rules, kernel->id,
+							   kernel->release);
+	cell = cell_new(job_copy(&plan));
+	json_decref(plan.console_rules);
 	cell->hazards = g_strdupv(probe->hazards);
 	cell->skip = find_unmet(kernel, probe, smp);
 	g_ptr_array_add(r->cells, cell);
@@ -165,9 +181,10 @@ static json_t *cell_to_json(const struct cell *cell)
 
 	for (char **h = cell->hazards; h && *h; h++)
 		json_array_append_new(hazards, json_string(*h));
-	return json_pack("{s:o, s:o, s:b, s:s?, s:f, s:s?}", "job", job_to_json(cell->job), "hazards",
-			 hazards, "foretold", cell->foretold, "skip", cell->skip, "rate_lower",
-			 cell->rate_lower, "calibration", cell->calibration);
+	return json_pack("{s:o, s:o, s:b, s:s?, s:f, s:s?, s:i, s:f}", "job",
+			 job_to_json(cell->job), "hazards", hazards, "foretold", cell->foretold, "skip", cell->skip, "rate_lower",
+			 cell->rate_lower, "calibration", cell->calibration, "control_failures",
+			 (int)cell->control_failures, "control_exposure", cell->control_exposure);
 }
 
 static struct cell *cell_from_json(const json_t *json, GError **error)
@@ -186,6 +203,21 @@ static struct cell *cell_from_json(const json_t *json, GError **error)
 	cell->skip = g_strdup(json_string_value(json_object_get(json, "skip")));
 	cell->rate_lower = json_number_value(json_object_get(json, "rate_lower"));
 	cell->calibration = g_strdup(json_string_value(json_object_get(json, "calibration")));
+	cell->control_failures =
+		CLAMP(json_integer_value(json_object_get(json, "control_failures")), 0, G_MAXINT);
+	cell->control_exposure = json_number_value(json_object_get(json, "control_exposure"));
+	return cell;
+}
+
+struct cell *run_add_copy(struct run *r, const struct cell *of, const char *id)
+{
+	json_t *json = cell_to_json(of);
+	struct cell *cell = cell_from_json(json, NULL);
+
+	json_decref(json);
+	g_free(cell->job->cell);
+	cell->job->cell = g_strdup(id);
+	g_ptr_array_add(r->cells, cell);
 	return cell;
 }
 
@@ -204,8 +236,9 @@ bool run_save(const struct run *r, GError **error)
 		json_array_append_new(missing, json_pack("{s:s, s:s}", "kernel", u->kernel, "reason",
 							 u->reason));
 	}
-	json = json_pack("{s:i, s:s, s:f, s:o, s:o}", "schema", RUN_SCHEMA, "started", r->started,
-			 "confidence", r->confidence, "cells", cells, "unavailable", missing);
+	json = json_pack("{s:i, s:s, s:f, s:b, s:O?, s:o, s:o}", "schema", RUN_SCHEMA, "started",
+			 r->started, "confidence", r->confidence, "full_duration", r->full_duration,
+			 "engine_proof", r->engine_proof, "cells", cells, "unavailable", missing);
 	text = json_dumps(json, JSON_INDENT(1));
 	ok = text && fs_write(path, text, strlen(text), error);
 	free(text);
@@ -225,6 +258,9 @@ static bool fill_run(struct run *r, const json_t *json, GError **error)
 	g_free(r->started);
 	r->started = g_strdup(started);
 	r->confidence = json_number_value(json_object_get(json, "confidence"));
+	r->full_duration = json_is_true(json_object_get(json, "full_duration"));
+	if (json_is_object(json_object_get(json, "engine_proof")))
+		r->engine_proof = json_deep_copy(json_object_get(json, "engine_proof"));
 	json_array_foreach(json_object_get(json, "cells"), i, item) {
 		struct cell *cell = cell_from_json(item, error);
 
@@ -289,26 +325,51 @@ static bool load_outcomes(const struct run *r, struct cell *cell, const struct j
 	}
 }
 
-static void judge_outcomes(const struct run *r, struct cell *cell, enum cell_needs *ret_needs)
+/* The cell's jobs as the judge takes them; strings are the outcomes'. */
+struct bench {
+	struct verdict *verdicts;
+	struct cell_job *how;
+	guint n;
+	struct cell_rule rule;
+};
+
+static void bench_fill(const struct run *r, const struct cell *cell, struct bench *ret)
 {
 	guint n = cell->outcomes->len;
-	g_autofree struct verdict *verdicts = g_new0(struct verdict, n);
-	g_autofree int64_t *began_us = g_new0(int64_t, n);
-	struct cell_rule rule = { .confidence = r->confidence, .rate_lower = cell->rate_lower,
-				  .foretold = cell->foretold };
 
+	*ret = (struct bench){
+		.verdicts = g_new0(struct verdict, n),
+		.how = g_new0(struct cell_job, n),
+		.n = n,
+		.rule = { .confidence = r->confidence, .rate_lower = cell->rate_lower,
+			  .foretold = cell->foretold,
+			  .one_model = strcmp(cell->job->accel, "tcg") != 0 },
+	};
 	for (guint i = 0; i < n; i++) {
 		struct outcome *o = cell->outcomes->pdata[i];
 
-		verdicts[i] = o->verdict;
-		began_us[i] = o->began_us;
-		rule.second_model = g_strcmp0(o->cpu_model, cell->job->cpu_model) != 0;
+		ret->verdicts[i] = o->verdict;
+		ret->how[i] = (struct cell_job){ o->began_us, o->cpu_model, o->alone };
 		/* a rate of amplified runs says nothing on one that had no symbols to delay */
 		if (g_strcmp0(o->amplify, delay_level_name(cell->job->amplify)) != 0)
-			rule.rate_lower = 0;
+			ret->rule.rate_lower = 0;
 	}
+}
+
+static void bench_clear(struct bench *b)
+{
+	g_free(b->verdicts);
+	g_free(b->how);
+}
+
+static void judge_outcomes(const struct run *r, struct cell *cell, enum cell_needs *ret_needs)
+{
+	struct bench b;
+
+	bench_fill(r, cell, &b);
 	cell_verdict_clear(&cell->verdict);
-	judge_cell(verdicts, began_us, n, &rule, &cell->verdict, ret_needs);
+	judge_cell(b.verdicts, b.how, b.n, &b.rule, &cell->verdict, ret_needs);
+	bench_clear(&b);
 }
 
 bool cell_refresh(const struct run *r, struct cell *cell, const struct judge_params *params,
@@ -326,23 +387,52 @@ bool cell_refresh(const struct run *r, struct cell *cell, const struct judge_par
 	if (!cell->outcomes->len)
 		return true;
 	judge_outcomes(r, cell, ret_needs);
+	if (cell->once)
+		*ret_needs = CELL_DONE;
 	cell->done = *ret_needs == CELL_DONE;
 	return true;
 }
 
+static const struct outcome *first_affected(const struct cell *cell)
+{
+	for (guint i = 0; i < cell->outcomes->len; i++) {
+		struct outcome *o = cell->outcomes->pdata[i];
+
+		if (o->verdict.value == VERDICT_AFFECTED)
+			return o;
+	}
+	return NULL;
+}
+
 /* A guest that never came up may want an older CPU; a surprise is confirmed under another one. */
-struct job *cell_next_job(const struct cell *cell, enum cell_needs needs)
+static const char *next_model(const struct cell *cell, bool repeats)
+{
+	guint n = cell->outcomes->len;
+	const struct outcome *last = n ? cell->outcomes->pdata[n - 1] : NULL;
+	const struct outcome *first = first_affected(cell);
+
+	if (strcmp(cell->job->accel, "tcg") != 0)
+		return cell->job->cpu_model;
+	if (repeats)
+		return first && g_strcmp0(first->cpu_model, SECOND_MODEL) == 0 ? THIRD_MODEL :
+										 SECOND_MODEL;
+	return last && !last->began_us ? SECOND_MODEL : cell->job->cpu_model;
+}
+
+struct job *cell_next_job(const struct run *r, const struct cell *cell, enum cell_needs needs)
 {
 	struct job *job = job_copy(cell->job);
-	guint n = cell->outcomes->len;
-	struct outcome *last = n ? cell->outcomes->pdata[n - 1] : NULL;
+	bool repeats = needs == CELL_SECOND_MODEL || needs == CELL_ALONE;
+	struct bench b;
 
-	job->attempt = n;
-	job->seed += n;
-	if (strcmp(job->accel, "tcg") == 0 &&
-	    (needs == CELL_SECOND_MODEL || (last && !last->began_us))) {
-		g_free(job->cpu_model);
-		job->cpu_model = g_strdup(SECOND_MODEL);
-	}
+	bench_fill(r, cell, &b);
+	job->attempt = b.n;
+	job->seed += b.n;
+	job->alone = needs == CELL_ALONE;
+	if (!repeats && !r->full_duration)
+		job->exposure_target = cell_exposure_missing(b.verdicts, b.n, &b.rule);
+	g_free(job->cpu_model);
+	job->cpu_model = g_strdup(next_model(cell, repeats));
+	bench_clear(&b);
 	return job;
 }

@@ -21,9 +21,12 @@ struct cell {
 	struct job *job;		/* template of its jobs; id in job->cell */
 	char **hazards;			/* ids, of the probe's record */
 	bool foretold;			/* evidence says that this kernel is affected */
+	bool once;			/* no job follows the first, whatever it gave; not saved */
 	char *skip;			/* why it is unsupported without a boot, or NULL */
 	double rate_lower;		/* of the calibration that applies, 0: none */
 	char *calibration;		/* where that rate comes from, or NULL */
+	unsigned control_failures;	/* behind that rate, in so much exposure; 0: not known */
+	double control_exposure;
 	GPtrArray *outcomes;		/* of struct outcome *, in order of attempts */
 	bool done;
 	struct cell_verdict verdict;	/* valid once done */
@@ -38,6 +41,8 @@ struct run {
 	GPtrArray *cells;		/* of struct cell * */
 	GPtrArray *unavailable;		/* of struct unavailable * */
 	double confidence;
+	bool full_duration;		/* clean jobs do not stop when their exposure suffices */
+	json_t *engine_proof;		/* object, see engine_proof_json(); NULL: none */
 	char *started;			/* ISO 8601, UTC */
 };
 typedef struct run run;
@@ -52,22 +57,31 @@ struct plan_options {
 	const struct engine *engine;
 	const char *engine_trouble;
 	const char *agent_sha256;
+	const struct console_rules *console_rules;	/* or NULL: none */
 };
 
 struct run *run_new(const char *dir, double confidence);
 /* Plan one kernel x probe; takes ownership of nothing, copies what it keeps. */
 struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const struct probe_info *probe,
 			  const struct plan_options *options);
+/* Plan a cell again that was planned before, here or in another run, under another id. */
+struct cell *run_add_copy(struct run *r, const struct cell *of, const char *id);
 void run_add_unavailable(struct run *r, const char *kernel, const char *reason);
 /* run.json, durably; and back. */
 bool run_save(const struct run *r, GError **error);
 bool run_load(const char *dir, struct run **ret, GError **error);
 
+/* CPU models that jobs are run under, NULL-terminated: the usual one, then the second one. */
+const char *const *run_cpu_models(const char *accel);
 char *run_job_dir(const struct run *r, const struct cell *cell, unsigned attempt);
 /* Read what journals there are, judge, and say what the cell still needs. `params` as for the judge. */
 bool cell_refresh(const struct run *r, struct cell *cell, const struct judge_params *params,
 		  enum cell_needs *ret_needs, GError **error);
-/* The job of the next attempt: seed and CPU model follow from what is needed. */
-struct job *cell_next_job(const struct cell *cell, enum cell_needs needs);
+/*
+ * The job of the next attempt: seed, CPU model, company and exposure target follow from what is
+ * needed and from what the cell's jobs gained. A repetition of a failure has its whole duration:
+ * to stop it early would make failures that come late look like the emulator's.
+ */
+struct job *cell_next_job(const struct run *r, const struct cell *cell, enum cell_needs needs);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/proc.h"
+#include "run/turn.h"
 #include "store/journal.h"
 
 #include <errno.h>
@@ -13,8 +14,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
-#define ATTEMPTS_MAX 4
+#define ATTEMPTS_MAX 8	/* more than the judge ever asks for */
 #define STOP_LIMIT_S 10
 
 struct sched;
@@ -31,6 +33,8 @@ struct sched {
 	const struct sched_params *p;
 	GMainLoop *loop;
 	guint next;		/* first cell that was not looked at */
+	GQueue lone;		/* of struct cell *: their next job waits until nothing else runs */
+	bool lone_runs;
 	unsigned running;
 	GPtrArray *slots;	/* of struct slot * that run */
 	enum sched_end end;
@@ -140,17 +144,18 @@ static pid_t spawn(struct sched *s, const char *dir, GError **error)
 	return pid;
 }
 
-/* Two boots, the symbols, the probe and its graces: what a job may take before it counts as stuck. */
+/* Its turn on the host, two boots, the symbols, the probe and its graces: what a job may take before
+ * it counts as stuck. */
 static unsigned job_limit_s(const struct job *job)
 {
-	return 2 * job->boot_limit_ms / 1000 + job->duration_ms / 1000 + 600;
+	return TURN_LIMIT_S + 2 * job->boot_limit_ms / 1000 + job->duration_ms / 1000 + 600;
 }
 
 static void on_child(GPid pid, gint status, gpointer data);
 
 static bool start_job(struct sched *s, struct cell *cell, enum cell_needs needs, GError **error)
 {
-	g_autoptr(job) job = cell_next_job(cell, needs);
+	g_autoptr(job) job = cell_next_job(s->r, cell, needs);
 	g_autofree char *dir = run_job_dir(s->r, cell, job->attempt);
 	struct slot *slot;
 	pid_t pid;
@@ -173,6 +178,31 @@ static bool start_job(struct sched *s, struct cell *cell, enum cell_needs needs,
 	return true;
 }
 
+/* The job's own last words. */
+static char *last_log_line(const char *dir)
+{
+	g_autofree char *path = g_build_filename(dir, "exec.log", NULL), *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	char *last = NULL;
+	size_t len;
+
+	if (!fs_read(path, 1 << 20, &text, &len, NULL))
+		return g_strdup("");
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++)
+		last = **line ? *line : last;
+	return g_utf8_make_valid(last ? last : "", -1);
+}
+
+/* It concerns every job: the run stops, and goes on once there is room. */
+static bool fail_no_space(struct sched *s, const char *dir, GError **error)
+{
+	g_autofree char *words = last_log_line(dir);
+
+	return lab_fail(error, LAB_ERROR_NO_SPACE, "'%s': %s", dir,
+			*words ? words : "no space is left for the job's journal");
+}
+
 /* A job that left no finished journal is infra; told once, with what its log says. */
 static bool close_unfinished(struct sched *s, struct cell *cell, unsigned attempt, int status,
 			     GError **error)
@@ -183,6 +213,8 @@ static bool close_unfinished(struct sched *s, struct cell *cell, unsigned attemp
 
 	if (journal_is_finished(dir))
 		return true;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_IOERR)
+		return fail_no_space(s, dir, error);
 	detail = WIFSIGNALED(status) ?
 			 g_strdup_printf("the job's process was killed by signal %d",
 					 WTERMSIG(status)) :
@@ -206,6 +238,10 @@ static bool advance(struct sched *s, struct cell *cell, GError **error)
 
 	if (!refresh(s, cell, &needs, error))
 		return false;
+	if (needs == CELL_ALONE && cell->outcomes->len < ATTEMPTS_MAX) {
+		g_queue_push_tail(&s->lone, cell);
+		return true;
+	}
 	if (needs != CELL_DONE && cell->outcomes->len < ATTEMPTS_MAX)
 		return s->stopping || start_job(s, cell, needs, error);
 	cell->done = true;
@@ -227,6 +263,7 @@ static void on_child(GPid pid, gint status, gpointer data)
 	g_ptr_array_remove_fast(s->slots, slot);
 	g_free(slot);
 	s->running--;
+	s->lone_runs = false;	/* a lone job is the only one: this was it, or there is none */
 	/* when we are stopping an open journal stays open, for --resume */
 	if (!s->stopping && (!close_unfinished(s, cell, attempt, status, &error) ||
 			     !advance(s, cell, &error)))
@@ -234,13 +271,31 @@ static void on_child(GPid pid, gint status, gpointer data)
 	fill(s);
 }
 
+/* Jobs that must be alone run when nothing else does: with one job at a time at once, else behind
+ * the others. */
+static bool fill_lone(struct sched *s, GError **error)
+{
+	struct cell *cell = s->stopping || s->running ? NULL : g_queue_pop_head(&s->lone);
+
+	if (!cell)
+		return true;
+	s->lone_runs = true;
+	return start_job(s, cell, CELL_ALONE, error);
+}
+
 static void fill(struct sched *s)
 {
-	while (!s->stopping && s->running < s->p->jobs && s->next < s->r->cells->len) {
-		GError *error = NULL;
+	GError *error = NULL;
 
+	if (!fill_lone(s, &error))
+		give_up(s, g_steal_pointer(&error));
+	while (!s->stopping && !s->lone_runs && s->running < s->p->jobs &&
+	       s->next < s->r->cells->len) {
 		if (!advance(s, s->r->cells->pdata[s->next++], &error))
-			give_up(s, error);
+			give_up(s, g_steal_pointer(&error));
+		/* a resumed cell may want it first */
+		if (!s->running && !fill_lone(s, &error))
+			give_up(s, g_steal_pointer(&error));
 	}
 	if (!s->running)
 		g_main_loop_quit(s->loop);
@@ -250,6 +305,17 @@ static gboolean first_fill(gpointer data)
 {
 	fill(data);
 	return G_SOURCE_REMOVE;
+}
+
+static void hand_on(struct sched *s, GError **error)
+{
+	if (g_error_matches(s->failure, LAB_ERROR, LAB_ERROR_NO_SPACE))
+		lab_fail(error, LAB_ERROR_NO_SPACE,
+			 "%s\nhint: what is judged is kept ('klab report %s'); make room, then 'klab "
+			 "run --resume --out %s'", s->failure->message, s->r->dir, s->r->dir);
+	else
+		g_propagate_error(error, g_error_copy(s->failure));
+	g_clear_error(&s->failure);
 }
 
 bool sched_run(struct run *r, const struct sched_params *params, enum sched_end *ret_end,
@@ -271,9 +337,10 @@ bool sched_run(struct run *r, const struct sched_params *params, enum sched_end 
 	if (s.kill_timer)
 		g_source_remove(s.kill_timer);
 	g_ptr_array_free(s.slots, TRUE);
+	g_queue_clear(&s.lone);
 	g_main_loop_unref(s.loop);
 	if (s.failure) {
-		g_propagate_error(error, s.failure);
+		hand_on(&s, error);
 		return false;
 	}
 	*ret_end = s.end;

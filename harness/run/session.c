@@ -4,6 +4,10 @@
 
 #include "parse/console.h"
 #include "parse/wire.h"
+#include "run/canary.h"
+#include "run/host.h"
+#include "run/turn.h"
+#include "run/dump.h"
 #include "run/watch.h"
 #include "store/journal.h"
 
@@ -16,12 +20,15 @@
 #define BYE_LIMIT_US (15 * G_USEC_PER_SEC)	/* end to bye */
 #define SYMBOLS_LIMIT_US (180 * G_USEC_PER_SEC)
 #define GONE_LIMIT_US (2 * G_USEC_PER_SEC)	/* bye to the engine's exit and its last words */
+#define STILL_LIMIT_US (10 * G_USEC_PER_SEC)	/* of a guest that is kept from running */
 #define LINGER_US (3 * G_USEC_PER_SEC)		/* after a fatal splat: let it finish its report */
+#define CANARY_RETRY_US 3000
 #define NMI_CPUS_HZ 320	/* NMIs a second times vCPUs that take them */
 #define NMI_HOLD_US (400 * 1000)	/* a beat this late holds injection back */
 #define NMI_LATE_US (200 * 1000)		/* do not make up for more than this */
 
-enum state { STATE_BOOT, STATE_SYMBOLS, STATE_SETUP, STATE_RUN, STATE_LEAVE, STATE_GONE, STATE_OVER };
+enum state { STATE_BOOT, STATE_SYMBOLS, STATE_SETUP, STATE_RUN, STATE_SETTLE,
+	     STATE_LEAVE, STATE_GONE, STATE_OVER };
 
 static const struct {
 	const char *what;
@@ -31,6 +38,7 @@ static const struct {
 	[STATE_SYMBOLS] = { "send its symbols", JOB_END_TIMEOUT },
 	[STATE_SETUP] = { "set the probe up", JOB_END_TIMEOUT },
 	[STATE_RUN] = { "end the probe", JOB_END_TIMEOUT },
+	[STATE_SETTLE] = { "beat on all its CPUs after the probe", JOB_END_TIMEOUT },
 	[STATE_LEAVE] = { "say bye", JOB_END_TIMEOUT },
 	[STATE_GONE] = { "power off", JOB_END_DONE },	/* it said bye: that is enough */
 };
@@ -51,7 +59,14 @@ struct session {
 	uint64_t seq;
 	GString *deflated;		/* the symbol stream so far */
 	char *symbols;
+	const struct canary *canary;	/* the host's half of its fault is to come; or NULL */
+	int64_t canary_us;		/* when the next attempt is due */
+	unsigned canary_tries;
+	int64_t result_us;		/* the probe said how it went */
+	int64_t lost_us;		/* standstills that the deadline has made up for */
+	bool enough;			/* its exposure suffices: the guest was told to stop */
 	bool ended;
+	bool gone;			/* the guest's exit was seen */
 	enum job_end end;
 	char *detail;
 	GError *failure;		/* the first error of a step that has no way to return it */
@@ -147,6 +162,17 @@ static void on_hello(struct session *s, json_t *json)
 	}
 }
 
+/* A recorded guest has had its fault: only a backend that can set registers is asked to. */
+static void await_canary(struct session *s)
+{
+	const struct canary *c = canary_of_probe(s->p->job->probe);
+
+	if (!c || !c->provoke || !s->guest->be->set_cpus)
+		return;
+	s->canary = c;
+	s->canary_us = now_us(s) + CANARY_AFTER_US;
+}
+
 static void on_begin(struct session *s, json_t *json)
 {
 	const char *source = json_string_value(json_object_get(json, "nmi_source"));
@@ -156,6 +182,7 @@ static void on_begin(struct session *s, json_t *json)
 		return;
 	s->host_nmi = g_strcmp0(source, "host") == 0 && s->p->job->nmi_hz > 0;
 	s->next_nmi_us = now_us(s);
+	await_canary(s);
 	enter(s, STATE_RUN, s->p->job->duration_ms * INT64_C(1000) + GRACE_US +
 				    s->p->job->smp * GRACE_CPU_US);
 }
@@ -170,8 +197,11 @@ static void leave(struct session *s)
 static void on_end(struct session *s, json_t *json)
 {
 	note(s, "result", json_deep_copy(json), true);
-	if (s->state == STATE_SETUP || s->state == STATE_RUN)
-		leave(s);
+	if (s->state != STATE_SETUP && s->state != STATE_RUN)
+		return;
+	s->host_nmi = false;
+	s->result_us = now_us(s);
+	enter(s, STATE_SETTLE, GRACE_US + s->p->job->smp * GRACE_CPU_US);
 }
 
 /* The stream's text ends at 32 MiB (SYMBOLS_TEXT_MAX), however little was sent for it. */
@@ -240,7 +270,8 @@ static void on_record(const struct wire_record *record, void *user)
 		on_json(s, record->type, record->payload);
 	else if (strcmp(record->type, "symbols") == 0)
 		on_symbols(s, record->payload);
-	else if (strcmp(record->type, "bye") == 0 && s->state == STATE_LEAVE)
+	else if (strcmp(record->type, "bye") == 0 &&
+		 (s->state == STATE_LEAVE || s->state == STATE_SETTLE))
 		enter(s, STATE_GONE, GONE_LIMIT_US);
 }
 
@@ -259,6 +290,9 @@ static void on_bytes(struct session *s, enum journal_stream stream, const struct
 		wire_parser_feed(&s->wire, ev->data, ev->len);
 		return;
 	}
+	/* each NMI of ours makes the kernel talk: that says nothing about it */
+	if (!s->host_nmi)
+		watch_heard(&s->watch, ev->len);
 	console_feed(s->console, ev->data, ev->len);
 	if (!s->splat_us && console_fatal(s->console))
 		s->splat_us = ev->at_us;
@@ -269,6 +303,7 @@ static void on_exit_event(struct session *s, const struct guest_event *ev)
 	g_autofree char *message = g_strchomp(g_strdup(ev->message));
 	g_autofree char *detail = NULL;
 
+	s->gone = true;
 	note(s, "exit", json_pack("{s:i, s:i, s:s}", "how", (int)ev->how, "status", ev->status,
 				  "message", message), false);
 	if (s->splat_us) {
@@ -329,10 +364,11 @@ static void inject(struct session *s)
 	g_autoptr(GError) error = NULL;
 	int64_t now = now_us(s);
 
-	if (!s->host_nmi || s->splat_us || s->watch.n_samples || now < s->next_nmi_us)
+	if (!s->host_nmi || s->splat_us || s->watch.scene.n_samples || now < s->next_nmi_us)
 		return;
-	if (s->watch.live.longest_us > NMI_HOLD_US) {
-		/* the storm must not be what silences the guest: let it come to breath */
+	if (s->watch.live.longest_us > NMI_HOLD_US || s->watch.state != LIVE_OK) {
+		/* the storm must not be what silences the guest, least of all a starved one: let it
+		 * come to breath */
 		s->next_nmi_us = now + NMI_LATE_US;
 		return;
 	}
@@ -344,10 +380,68 @@ static void inject(struct session *s)
 			 nmi_period_us(s) * g_rand_double_range(s->rand, 0.5, 1.5);
 }
 
+/*
+ * The target is of a rate that amplified runs gave: a run that could not be amplified as planned has
+ * its whole duration. What counts is the probe's own last word; this reading is at most behind it.
+ */
+static void check_exposure(struct session *s)
+{
+	const struct job *job = s->p->job;
+	double had = s->watch.page.counters[0];
+	bool as_planned = (s->p->plugin != NULL) == (job->amplify != DELAY_OFF);
+
+	if (s->ended || s->enough || s->state != STATE_RUN || s->splat_us || !as_planned ||
+	    !(job->exposure_target > 0) || had < job->exposure_target)
+		return;
+	s->enough = true;
+	note(s, "enough", json_pack("{s:f, s:f}", "exposure", had, "target",
+				    job->exposure_target), true);
+	say(s, "stop", NULL);
+	enter(s, STATE_RUN, GRACE_US + job->smp * GRACE_CPU_US);
+}
+
+static void provoke(struct session *s)
+{
+	g_autoptr(GError) error = NULL;
+	json_t *what = NULL;
+
+	if (s->ended || !s->canary || s->splat_us || now_us(s) < s->canary_us)
+		return;
+	switch (canary_provoke(s->canary, s->guest, &what, &error)) {
+	case CANARY_DONE:
+		note(s, "provoked", what, true);
+		s->canary = NULL;
+		return;
+	case CANARY_AGAIN:
+		s->canary_us = now_us(s) + CANARY_RETRY_US;
+		if (++s->canary_tries > CANARY_TRIES_MAX)
+			finish(s, JOB_END_LAB, "no moment suited the fault that was to be provoked");
+		return;
+	case CANARY_FAILED:
+		explain_failure(s, &error);
+	}
+}
+
+/* A guest that is kept from running can neither fail nor end in time. */
+static void check_still(struct session *s)
+{
+	g_autofree char *detail = NULL;
+
+	s->deadline_us += s->watch.lost_us - s->lost_us;
+	s->lost_us = s->watch.lost_us;
+	if (s->ended || watch_still_us(&s->watch) <= STILL_LIMIT_US)
+		return;
+	detail = g_strdup_printf("%s for more than %d s", s->watch.paused ?
+				 "the engine had stopped all vCPUs" :
+				 "no vCPU had any time of a host CPU",
+				 (int)(STILL_LIMIT_US / G_USEC_PER_SEC));
+	finish(s, JOB_END_PAUSED, detail);
+}
+
 static void check_limits(struct session *s)
 {
 	g_autofree char *detail = NULL;
-	int64_t now = now_us(s);
+	int64_t now = now_us(s) - watch_still_us(&s->watch);
 
 	if (s->ended)
 		return;
@@ -376,12 +470,24 @@ static void look(struct session *s)
 		finish(s, JOB_END_HANG, NULL);
 }
 
+/*
+ * A probe may pass while a CPU that it does not need hangs: nobody is let go before all have shown
+ * that they live. (A recorded guest says bye whenever the recorded session let it go.)
+ */
+static void settle(struct session *s)
+{
+	if (!s->ended && s->state == STATE_SETTLE && watch_beaten_since(&s->watch, s->result_us))
+		leave(s);
+}
+
 static int wait_ms(struct session *s)
 {
 	int64_t due_us = s->watch.status_phys ? s->watch.next_poll_us - now_us(s) : WATCH_POLL_US;
 
 	if (s->host_nmi)
 		due_us = MIN(due_us, s->next_nmi_us - now_us(s));
+	if (s->canary)
+		due_us = MIN(due_us, s->canary_us - now_us(s));
 	return CLAMP(due_us / 1000, 0, WATCH_POLL_US / 1000);
 }
 
@@ -398,7 +504,11 @@ static void drive(struct session *s)
 		take_event(s, &ev);
 		if (!s->ended)
 			inject(s);
+		provoke(s);
 		look(s);
+		settle(s);
+		check_still(s);
+		check_exposure(s);
 		check_limits(s);
 	}
 }
@@ -425,18 +535,47 @@ static char *command_line(const char *nonce)
 			       "random.trust_cpu=on klab.nonce=%s", nonce);
 }
 
+static void note_host(struct session *s, const char *when)
+{
+	struct host_load load;
+	struct guest_sched sched;
+	json_t *fields;
+
+	if (s->p->replay_of)
+		return;	/* this host is not the one that the recorded guest had */
+	host_load_take(&load);
+	fields = host_load_json(&load);
+	json_object_set_new(fields, "when", json_string(when));
+	if (s->guest)
+		/* of a guest that is gone the last reading is what is left */
+		json_object_set_new(fields, "run_us", json_integer(
+			guest_read_sched(s->guest, &sched, NULL) ?
+				MAX(sched.run_us, s->watch.run_us) : s->watch.run_us));
+	if (!s->guest && s->p->turn) {
+		json_object_set_new(fields, "alone", json_boolean(s->p->turn->alone));
+		json_object_set_new(fields, "waited_ms", json_integer(s->p->turn->waited_ms));
+		json_object_set_new(fields, "crowded", json_boolean(s->p->turn->crowded));
+	}
+	note(s, "host", fields, false);
+}
+
 static bool start_guest(struct session *s, GError **error)
 {
 	const struct job *job = s->p->job;
 	char nonce[2 * WIRE_NONCE_LEN + 1];
 	g_autofree char *append = NULL;
 
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	g_autofree char *day = g_date_time_format(now, "%Y-%m-%d");
+
+	note_host(s, "start");
 	make_nonce(s, nonce);
 	append = command_line(nonce);
-	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "backend",
-				   s->p->backend->name, "accel", job->accel, "cpu_model",
+	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?}", "day",
+				   day, "backend", s->p->backend->name, "accel", job->accel, "cpu_model",
 				   job->cpu_model, "append", append, "nonce", nonce, "plugin",
-				   s->p->plugin, "sites", s->p->sites), true);
+				   s->p->plugin, "sites", s->p->sites, "symbols",
+				   s->p->symbols_from), true);
 	struct guest_spec spec = {
 		.engine = job->engine, .kernel = job->kernel->image, .initrd = s->p->initrd,
 		.append = append, .smp = job->smp, .mem_mib = job->mem_mib, .accel = job->accel,
@@ -458,13 +597,39 @@ static void begin(struct session *s)
 	s->t0_us = guest_now_us(s->guest);
 	watch_init(&s->watch, s->guest, s->journal, s->p->symbols, s->t0_us);
 	memcpy(s->watch.nonce, nonce, sizeof(nonce));
+	s->watch.scene.image = s->p->job->kernel->image;
+	s->watch.scene.release = s->p->job->kernel->release;
+	if (guest_cage(s->guest))
+		note(s, "cage", json_pack("{s:s}", "is", guest_cage(s->guest)), false);
 	enter(s, STATE_BOOT, s->p->job->boot_limit_ms * INT64_C(1000));
+}
+
+/* A guest that failed and still stands there. That there is no dump does not change what is judged. */
+static void dump(struct session *s)
+{
+	bool failed = s->end == JOB_END_HANG || s->end == JOB_END_SPLAT ||
+		      s->end == JOB_END_TIMEOUT;
+	struct dump_result result;
+	g_autoptr(GError) why = NULL;
+
+	if (!s->p->job->dump || !s->guest || !failed)
+		return;
+	if (s->gone)
+		lab_fail(&why, LAB_ERROR_INFRA, "the guest had ended by itself");
+	else if (dump_write(s->guest, scene_facts(&s->watch.scene), s->p->dir,
+			    s->p->job->mem_mib, &result, &why))
+		note(s, "dump", json_pack("{s:s, s:I, s:b}", "file", DUMP_FILE, "bytes",
+					  (json_int_t)result.bytes, "vmcoreinfo",
+					  result.vmcoreinfo), true);
+	if (why)
+		note(s, "dump", json_pack("{s:s}", "why_not", why->message), false);
 }
 
 static bool write_end(struct session *s, GError **error)
 {
 	int64_t at_us = now_us(s) - s->t0_us;
 
+	note_host(s, "end");
 	if (s->failure) {
 		g_propagate_error(error, g_steal_pointer(&s->failure));
 		return false;
@@ -479,6 +644,7 @@ static bool write_end(struct session *s, GError **error)
 
 static void session_clear(struct session *s)
 {
+	scene_clear(&s->watch.scene);
 	guest_free(s->guest);
 	journal_free(s->journal);
 	console_free(s->console);
@@ -505,6 +671,7 @@ bool session_run(const struct session_params *params, enum job_end *ret_end, cha
 	if (ok) {
 		begin(s);
 		drive(s);
+		dump(s);
 		ok = write_end(s, error);
 	}
 	if (ok && ret_end)

@@ -24,8 +24,10 @@ struct session_params {
 	const char *plugin;		/* -plugin value, or NULL */
 	const char *sites;		/* names of the delayed symbols, for the journal, or NULL */
 	const struct symbols *symbols;	/* or NULL: addresses stay numbers */
+	const char *symbols_from;	/* for the journal: "image", "guest", "none"; or NULL */
 	const volatile sig_atomic_t *interrupted;	/* set by a signal: stop; may be NULL */
 	const char *replay_of;		/* replay backend: the job folder to play */
+	const struct turn *turn;	/* how the host is shared, for the journal, or NULL */
 };
 
 /*

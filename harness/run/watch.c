@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A beat comes every 50 ms; 2 s without one is worth a look at the registers, 12 s is an answer. */
-#define SUSPECT_US 2000000
+/* A beat comes every 50 ms; 1 s without one is worth a look at the registers, 12 s is an answer. */
+#define SUSPECT_US 1000000
 #define SILENT_US 12000000
-#define SAMPLE_US 250000
-#define STACK_BYTES 8192
-#define STACK_FRAMES 23
+#define SAMPLE_US 200000
+#define RUNS_AGAIN_US 10000	/* of vCPU time: more than an interrupt or two take */
+#define JIFFIES_US 4000000	/* of silence before jiffies are looked for */
 #define SEARCH_STEP (16u << 20)
 
 /*
@@ -30,7 +30,7 @@ void watch_init(struct watch *w, struct guest *guest, struct journal *journal,
 	memset(w, 0, sizeof(*w));
 	w->guest = guest;
 	w->journal = journal;
-	w->symbols = symbols;
+	scene_init(&w->scene, guest, journal, symbols, t0_us);
 	w->t0_us = t0_us;
 	liveness_init(&w->live, (struct liveness_limits){
 					.suspect_us = SUSPECT_US * patience(w),
@@ -77,145 +77,18 @@ static size_t used_bytes(const struct wire_status *page)
 
 /* One reading into the journal, so that a replay judges the same numbers. */
 static bool record(struct watch *w, int64_t now_us, const struct wire_status *page, bool valid,
-		   int64_t delay_us, GError **error)
+		   const struct guest_sched *sched, GError **error)
 {
-	json_t *fields = json_pack("{s:I, s:b}", "delay_us", (json_int_t)delay_us, "valid", valid);
+	json_t *fields = json_pack("{s:I, s:I, s:b}", "delay_us", (json_int_t)sched->delay_us,
+				   "run_us", (json_int_t)sched->run_us, "valid", valid);
 
+	if (sched->paused)
+		json_object_set_new(fields, "paused", json_true());
 	return journal_stream(w->journal, now_us - w->t0_us, STREAM_STATUS, page,
 			      valid ? used_bytes(page) : 0, fields, error);
 }
 
-/* --- autopsy ---------------------------------------------------------------------------------- */
-
-static const char *symbol_name(const struct watch *w, uint64_t addr)
-{
-	const struct symbol *sym = w->symbols ? symbols_find(w->symbols, addr) : NULL;
-
-	return sym ? sym->name : NULL;
-}
-
-/* Guest memory as the autopsy reads it goes into the journal, so that a replay reads the same. */
-static bool read_guest(struct watch *w, unsigned cpu, uint64_t addr, uint8_t *buf, size_t len)
-{
-	g_autofree char *text = NULL;
-
-	if (!guest_read_virt(w->guest, cpu, addr, buf, len, NULL))
-		return false;
-	text = g_base64_encode(buf, len);
-	return journal_event(w->journal, guest_now_us(w->guest) - w->t0_us, "memory",
-			     json_pack("{s:i, s:I, s:i, s:s}", "cpu", (int)cpu, "addr",
-				       (json_int_t)addr, "n", (int)len, "bytes", text),
-			     false, NULL);
-}
-
-/* PAUSE is F3 90; spin loops have it within a few instructions of where a sample lands. */
-static bool pauses_near(struct watch *w, unsigned cpu, uint64_t rip)
-{
-	uint8_t code[33] = { 0 };
-
-	if (!read_guest(w, cpu, rip - 16, code, sizeof(code) - 1))
-		return false;
-	for (size_t i = 0; i + 2 < sizeof(code); i++)
-		if (code[i] == 0xf3 && code[i + 1] == 0x90)
-			return true;
-	return false;
-}
-
-static unsigned vcpus(const struct watch *w)
-{
-	return MIN(w->guest->smp, HANG_CPUS_MAX);
-}
-
-static bool record_regs(struct watch *w, const struct guest_regs *regs, GError **error)
-{
-	json_t *cpus = json_array();
-
-	for (unsigned i = 0; i < vcpus(w); i++)
-		json_array_append_new(cpus, json_pack("[I,I,I,I,b,i]", (json_int_t)regs[i].rip,
-						      (json_int_t)regs[i].rsp,
-						      (json_int_t)regs[i].rdi,
-						      (json_int_t)regs[i].rflags, regs[i].halted,
-						      (int)regs[i].cpl));
-	return journal_event(w->journal, guest_now_us(w->guest) - w->t0_us, "registers",
-			     json_pack("{s:o}", "cpus", cpus), false, error);
-}
-
-static bool take_sample(struct watch *w, int64_t counted_us, GError **error)
-{
-	struct guest_regs regs[HANG_CPUS_MAX];
-	struct hang_sample *s;
-
-	if (!guest_read_regs(w->guest, regs, vcpus(w), error) || !record_regs(w, regs, error))
-		return false;
-	if (w->n_samples == HANG_SAMPLES_MAX) {
-		/* keep the first, which dates the window, and the newest */
-		memmove(w->samples + 1, w->samples + 2,
-			(HANG_SAMPLES_MAX - 2) * sizeof(w->samples[0]));
-		w->n_samples--;
-	}
-	s = &w->samples[w->n_samples++];
-	s->at_us = counted_us;
-	for (unsigned i = 0; i < vcpus(w); i++)
-		s->cpu[i] = (struct hang_sample_cpu){
-			.rip = regs[i].rip,
-			.rsp = regs[i].rsp,
-			.rdi = regs[i].rdi,
-			.rflags = regs[i].rflags,
-			.halted = regs[i].halted,
-			.cpl = regs[i].cpl,
-			.symbol = symbol_name(w, regs[i].rip),
-			.pauses = !symbol_name(w, regs[i].rip) && pauses_near(w, i, regs[i].rip),
-		};
-	return true;
-}
-
-/* A return address has a call before it: E8 rel32, FF /2 with its addressing forms. */
-static bool follows_call(struct watch *w, unsigned cpu, uint64_t addr)
-{
-	uint8_t code[7];
-
-	if (!read_guest(w, cpu, addr - sizeof(code), code, sizeof(code)))
-		return false;
-	return code[2] == 0xe8 || (code[5] == 0xff && (code[6] & 0x38) == 0x10) ||
-	       (code[4] == 0xff && (code[5] & 0x38) == 0x10) ||
-	       (code[1] == 0xff && (code[2] & 0x38) == 0x10);
-}
-
-static json_t *walk_stack(struct watch *w, unsigned cpu, uint64_t rip, uint64_t rsp)
-{
-	json_t *frames = json_array();
-	const char *name = symbol_name(w, rip);
-	uint64_t word;
-	/* never cross the page: the next one may be a guard page, and then QEMU reads nothing */
-	size_t len = MIN(STACK_BYTES, 4096 - rsp % 4096 + 4096);
-	g_autofree uint8_t *stack = g_malloc(len);
-
-	json_array_append_new(frames, json_string(name ? name : "?"));
-	if (!w->symbols || !read_guest(w, cpu, rsp, stack, len)) {
-		len = 4096 - rsp % 4096;
-		if (!w->symbols || !read_guest(w, cpu, rsp, stack, len))
-			return frames;
-	}
-	for (size_t i = 0; i + 8 <= len && json_array_size(frames) < STACK_FRAMES; i += 8) {
-		memcpy(&word, stack + i, 8);
-		name = word >> 63 ? symbol_name(w, word) : NULL;
-		if (name && follows_call(w, cpu, word))
-			json_array_append_new(frames, json_string(name));
-	}
-	return frames;
-}
-
-static json_t *describe_cpu(struct watch *w, unsigned cpu)
-{
-	const struct hang_sample_cpu *a = &w->samples[0].cpu[cpu];
-	const struct hang_sample_cpu *b = &w->samples[w->n_samples - 1].cpu[cpu];
-	bool silent = w->live.silent[cpu / 64] >> (cpu % 64) & 1;
-
-	return json_pack("{s:[I,I], s:[I,I], s:[b,b], s:b, s:b, s:o}", "rip", (json_int_t)a->rip,
-			 (json_int_t)b->rip, "rflags", (json_int_t)a->rflags, (json_int_t)b->rflags,
-			 "halted", a->halted, b->halted, "pauses", a->pauses && b->pauses, "beats",
-			 !silent, "stack", walk_stack(w, cpu, b->rip, b->rsp));
-}
+/* --- silence ---------------------------------------------------------------------------------- */
 
 /* When the first of the silent CPUs was last heard: the failure is that old. */
 static int64_t silent_since_us(const struct watch *w, int64_t now_us)
@@ -230,30 +103,213 @@ static int64_t silent_since_us(const struct watch *w, int64_t now_us)
 
 static bool write_autopsy(struct watch *w, int64_t now_us, enum hang_rule rule, GError **error)
 {
-	json_t *cpus = json_array();
+	const struct scene_hang hang = {
+		.rule = rule,
+		.now_us = now_us,
+		.since_us = silent_since_us(w, now_us),
+		.longest_us = w->live.longest_us,
+		.silent = w->live.silent,
+	};
 
-	for (unsigned i = 0; i < vcpus(w); i++)
-		json_array_append_new(cpus, describe_cpu(w, i));
-	return journal_event(w->journal, now_us - w->t0_us, "hang",
-			     json_pack("{s:i, s:I, s:I, s:o}", "rule", (int)rule, "silent_us",
-				       (json_int_t)w->live.longest_us, "since_us",
-				       (json_int_t)(silent_since_us(w, now_us) - w->t0_us), "cpus",
-				       cpus),
-			     true, error);
+	return scene_write(&w->scene, &hang, error);
 }
 
-static bool look_closer(struct watch *w, int64_t now_us, int64_t counted_us, bool silent,
-			bool *ret_hang, GError **error)
+void watch_heard(struct watch *w, size_t bytes)
 {
+	w->console_bytes += bytes;
+}
+
+bool watch_beaten_since(const struct watch *w, int64_t since_us)
+{
+	if (!w->status_phys)
+		return true;
+	for (unsigned i = 0; i < w->live.ncpus; i++)
+		if (w->live.cpu[i].since_us <= since_us)
+			return false;
+	return w->live.ncpus > 0;
+}
+
+/* --- standstills ------------------------------------------------------------------------------ */
+
+int64_t watch_still_us(const struct watch *w)
+{
+	return w->still_since_us ? guest_now_us(w->guest) - w->still_since_us : 0;
+}
+
+static void stand_still(struct watch *w, int64_t now_us, const struct guest_sched *sched)
+{
+	if (w->still_since_us)
+		return;
+	w->still_since_us = now_us;
+	w->still_paused = sched->paused;
+	w->still_run_us = sched->run_us;
+}
+
+static void go_on(struct watch *w, int64_t now_us)
+{
+	if (w->still_since_us)
+		w->lost_us += now_us - w->still_since_us;
+	w->still_since_us = 0;
+}
+
+/* A guest that is let go on may stay silent: what tells is that it has been given time. */
+static bool may_run_again(const struct watch *w, const struct guest_sched *sched)
+{
+	return w->still_since_us && (w->still_paused ? !sched->paused :
+				     sched->run_us - w->still_run_us > RUNS_AGAIN_US);
+}
+
+/* --- looking closer --------------------------------------------------------------------------- */
+
+/*
+ * Where jiffies_64 is, from the list of symbols or else from the image's own table. The latter takes
+ * a second: only once the rules that need no jiffies have had their chance.
+ */
+static void find_jiffies(struct watch *w)
+{
+	const struct symbols *symbols = w->scene.symbols;
+	const struct facts *facts;
+	const struct kallsym *sym;
+	const struct symbol *listed;
+	size_t at = 0;
+
+	if (w->jiffies_tried || w->live.longest_us < JIFFIES_US * patience(w))
+		return;
+	w->jiffies_tried = true;
+	listed = symbols ? symbols_glob(symbols, "jiffies_64", &at) : NULL;
+	facts = listed ? NULL : scene_facts(&w->scene);
+	sym = facts && facts->kallsyms ? kallsyms_find(facts->kallsyms, "jiffies_64") : NULL;
+	w->jiffies_at = listed ? listed->addr : sym ? sym->addr : 0;
+}
+
+/* A vCPU in user mode may have page tables without the kernel's data. */
+static unsigned kernel_cpu(const struct hang_sample *s, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!s->cpu[i].cpl)
+			return i;
+	return 0;
+}
+
+/* Read like all memory of an autopsy: the journal tells a replay what it was. */
+static bool read_jiffies(struct watch *w, unsigned cpu, uint64_t *ret)
+{
+	g_autofree char *text = NULL;
+
+	if (!w->jiffies_at ||
+	    !guest_read_virt(w->guest, cpu, w->jiffies_at, ret, sizeof(*ret), NULL))
+		return false;
+	text = g_base64_encode((const guchar *)ret, sizeof(*ret));
+	return journal_event(w->journal, guest_now_us(w->guest) - w->t0_us, "memory",
+			     json_pack("{s:i, s:I, s:i, s:s}", "cpu", (int)cpu, "addr",
+				       (json_int_t)w->jiffies_at, "n", (int)sizeof(*ret), "bytes",
+				       text),
+			     false, NULL);
+}
+
+static bool take_sample(struct watch *w, int64_t now_us, const struct guest_sched *sched,
+			GError **error)
+{
+	struct hang_sample *s;
+
+	if (!scene_sample(&w->scene, (now_us - sched->delay_us) / patience(w), error))
+		return false;
+	s = &w->scene.samples[w->scene.n_samples - 1];
+	s->wall_us = now_us / patience(w);
+	s->run_us = sched->run_us;
+	s->paused = sched->paused;
+	s->talks = w->console_bytes != w->sampled_bytes;
+	w->sampled_bytes = w->console_bytes;
+	find_jiffies(w);
+	s->jiffies_known = read_jiffies(w, kernel_cpu(s, scene_vcpus(&w->scene)), &s->jiffies);
+	return true;
+}
+
+/* Of the samples, those that the rule holds in: others would show a guest that still ran. */
+static void keep_window(struct watch *w, unsigned start)
+{
+	w->scene.n_samples -= start;
+	memmove(w->scene.samples, w->scene.samples + start,
+		w->scene.n_samples * sizeof(w->scene.samples[0]));
+}
+
+static bool look_closer(struct watch *w, int64_t now_us, const struct guest_sched *sched,
+			bool silent, bool *ret_hang, GError **error)
+{
+	struct hang_window window = { .samples = w->scene.samples,
+				      .ncpus = scene_vcpus(&w->scene),
+				      .silent = w->live.silent,
+				      .silent_us = w->live.longest_us };
 	enum hang_rule rule;
 
-	if (!take_sample(w, counted_us, error))
+	if (!take_sample(w, now_us, sched, error))
 		return false;
-	rule = hang_judge(w->samples, w->n_samples, vcpus(w), w->live.silent);
-	if (rule == HANG_NONE && !(silent && w->n_samples >= 2))
+	window.n = w->scene.n_samples;
+	rule = hang_judge(&window);
+	if (rule == HANG_D7) {
+		stand_still(w, now_us, sched);
+		scene_forget(&w->scene);	/* armed anew: the guest has had no chance */
+		return true;
+	}
+	if (w->still_since_us || (rule == HANG_NONE && !(silent && window.n >= 2)))
 		return true;
 	*ret_hang = true;
+	keep_window(w, rule == HANG_NONE ? 0 : hang_window_start(&window));
 	return write_autopsy(w, now_us, rule, error);
+}
+
+/* What the guest's silence was taken for, whenever that changes. */
+static bool tell_state(struct watch *w, enum liveness_state state, int64_t now_us, GError **error)
+{
+	if (state == w->state)
+		return true;
+	w->state = state;
+	return journal_event(w->journal, now_us - w->t0_us, "liveness",
+			     json_pack("{s:s, s:I}", "state", liveness_state_name(state),
+				       "silent_us", (json_int_t)w->live.longest_us),
+			     false, error);
+}
+
+static bool act(struct watch *w, enum liveness_state state, int64_t now_us,
+		const struct guest_sched *sched, bool *ret_hang, GError **error)
+{
+	switch (state) {
+	case LIVE_SUSPECT:
+	case LIVE_SILENT:
+		if (now_us < w->next_sample_us)
+			return true;
+		w->next_sample_us = now_us + SAMPLE_US;
+		return look_closer(w, now_us, sched, state == LIVE_SILENT, ret_hang, error);
+	case LIVE_PAUSED:
+		stand_still(w, now_us, sched);
+		scene_forget(&w->scene);
+		break;
+	case LIVE_OK:
+		go_on(w, now_us);
+		scene_forget(&w->scene);
+		break;
+	case LIVE_STARVED:
+	case LIVE_SLOW:
+		break;
+	}
+	return true;
+}
+
+static bool read_page(struct watch *w, int64_t now_us, struct wire_status *ret_page,
+		      struct guest_sched *ret_sched, GError **error)
+{
+	bool valid;
+
+	if (!guest_read_phys(w->guest, w->status_phys, ret_page, sizeof(*ret_page), error) ||
+	    !guest_read_sched(w->guest, ret_sched, error))
+		return false;
+	valid = wire_status_valid(ret_page, w->nonce);
+	if (valid)
+		w->page = *ret_page;
+	else
+		w->invalid_pages++;
+	w->paused = ret_sched->paused;
+	return record(w, now_us, ret_page, valid, ret_sched, error);
 }
 
 bool watch_poll(struct watch *w, bool *ret_hang, GError **error)
@@ -262,31 +318,21 @@ bool watch_poll(struct watch *w, bool *ret_hang, GError **error)
 	struct wire_status page = { 0 };
 	struct guest_sched sched;
 	enum liveness_state state;
-	bool valid;
 
 	*ret_hang = false;
 	if (!w->status_phys || now_us < w->next_poll_us)
 		return true;
 	w->next_poll_us = now_us + WATCH_POLL_US;
-	if (!guest_read_phys(w->guest, w->status_phys, &page, sizeof(page), error) ||
-	    !guest_read_sched(w->guest, &sched, error))
+	if (!read_page(w, now_us, &page, &sched, error))
 		return false;
-	valid = wire_status_valid(&page, w->nonce);
-	if (valid)
-		w->page = page;
-	else
-		w->invalid_pages++;
-	if (!record(w, now_us, &page, valid, sched.delay_us, error))
-		return false;
-	state = liveness_feed(&w->live, now_us, &page, sched.delay_us);
-	if (state == LIVE_SUSPECT || state == LIVE_SILENT) {
-		if (now_us < w->next_sample_us)
-			return true;
-		w->next_sample_us = now_us + SAMPLE_US;
-		return look_closer(w, now_us, (now_us - sched.delay_us) / patience(w),
-				   state == LIVE_SILENT, ret_hang, error);
-	}
-	if (state == LIVE_OK)
-		w->n_samples = 0;
-	return true;
+	if (may_run_again(w, &sched))
+		go_on(w, now_us);
+	state = liveness_feed(&w->live, &(struct liveness_reading){
+						.at_us = now_us, .page = &page,
+						.run_delay_us = sched.delay_us,
+						.paused = sched.paused,
+						.talks = w->console_bytes != w->polled_bytes });
+	w->polled_bytes = w->console_bytes;
+	return tell_state(w, state, now_us, error) &&
+	       act(w, state, now_us, &sched, ret_hang, error);
 }

@@ -178,11 +178,26 @@ double rate_upper(unsigned failures, double exposure, double confidence)
 	return stats_chi2_inv(confidence, 2.0 * failures + 2) / (2 * exposure);
 }
 
+struct interval rate_limits(unsigned failures, double exposure, double confidence)
+{
+	double side = (1 + confidence) / 2;
+
+	return (struct interval){ .lower = rate_lower(failures, exposure, side),
+				  .upper = rate_upper(failures, exposure, side) };
+}
+
 double rate_p_missed(double lower, double exposure)
 {
 	if (!(lower > 0) || isnan(exposure))
 		return NAN;
 	return exp(-lower * (exposure > 0 ? exposure : 0));
+}
+
+double rate_p_missed_average(unsigned failures, double control_exposure, double exposure)
+{
+	if (!failures || !(control_exposure > 0) || isnan(exposure))
+		return NAN;
+	return exp(-(double)failures * log1p(fmax(exposure, 0) / control_exposure));
 }
 
 double rate_exposure_for(double lower, double p)
@@ -202,4 +217,34 @@ struct interval proportion_limits(unsigned hits, unsigned trials, double confide
 	if (hits < trials)
 		limits.upper = stats_beta_i_inv(k + 1, n - k, 1 - tail);
 	return limits;
+}
+
+struct interval proportion_jeffreys(unsigned hits, unsigned trials, double confidence)
+{
+	double tail = (1 - confidence) / 2, a = hits + 0.5, b = (double)trials - hits + 0.5;
+	struct interval limits = { 0, 1 };
+
+	if (hits > trials || !trials)
+		return limits;
+	if (hits > 0)
+		limits.lower = stats_beta_i_inv(a, b, tail);
+	if (hits < trials)
+		limits.upper = stats_beta_i_inv(a, b, 1 - tail);
+	return limits;
+}
+
+double proportion_upper(unsigned hits, unsigned trials, double confidence)
+{
+	if (hits >= trials)
+		return 1;
+	return stats_beta_i_inv(hits + 1.0, (double)trials - hits, confidence);
+}
+
+double fault_per_job_upper(unsigned boots, double stress, double job_stress, double confidence)
+{
+	double worst = fmax(1.0 / boots, fmax(job_stress, 0) / stress);
+
+	if (!boots || !(stress > 0))
+		return 1;
+	return -expm1(log1p(-confidence) * worst);
 }

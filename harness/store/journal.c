@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct {
 	const char *name, *file;
@@ -23,6 +24,7 @@ struct journal {
 	size_t events_len;
 	int fd[STREAM__COUNT];
 	size_t len[STREAM__COUNT], dropped[STREAM__COUNT];
+	GError *broken;		/* of the first record that it could not take */
 };
 
 void journal_free(struct journal *j)
@@ -32,6 +34,7 @@ void journal_free(struct journal *j)
 	lab_fd_close(&j->events);
 	for (int i = 0; i < STREAM__COUNT; i++)
 		lab_fd_close(&j->fd[i]);
+	g_clear_error(&j->broken);
 	g_free(j);
 }
 
@@ -81,12 +84,32 @@ bool journal_create(const char *dir, struct journal **ret, GError **error)
 	return true;
 }
 
-bool journal_event(struct journal *j, int64_t at_us, const char *ev, json_t *fields, bool sync,
-		   GError **error)
+static bool is_broken(const struct journal *j, GError **error)
+{
+	if (j->broken && error && !*error)
+		*error = g_error_copy(j->broken);
+	return j->broken != NULL;
+}
+
+/* Hand the reason on, and keep it for whoever writes next. */
+static bool break_off(struct journal *j, GError **error)
+{
+	is_broken(j, error);
+	return false;
+}
+
+static bool sync_streams(struct journal *j)
+{
+	for (int i = 0; i < STREAM__COUNT; i++)
+		if (fdatasync(j->fd[i]) < 0)
+			return false;
+	return true;
+}
+
+static char *format_event(int64_t at_us, const char *ev, json_t *fields)
 {
 	json_t *record = json_pack("{s:I, s:s}", "t", (json_int_t)at_us, "ev", ev);
-	g_autofree char *line = NULL;
-	char *text;
+	char *text, *line;
 
 	if (fields)
 		json_object_update_missing(record, fields);
@@ -95,13 +118,25 @@ bool journal_event(struct journal *j, int64_t at_us, const char *ev, json_t *fie
 	json_decref(record);
 	line = g_strconcat(text ? text : "{}", "\n", NULL);
 	free(text);
-	j->events_len += strlen(line);
+	return line;
+}
+
+bool journal_event(struct journal *j, int64_t at_us, const char *ev, json_t *fields, bool sync,
+		   GError **error)
+{
+	g_autofree char *line = format_event(at_us, ev, fields);
+	size_t len = strlen(line);
+
+	if (is_broken(j, error))
+		return false;
+	j->events_len += len;
 	if (j->events_len > JOURNAL_EVENTS_MAX)
-		return lab_fail(error, LAB_ERROR_INFRA, "journal is over its limit of %u bytes",
-				JOURNAL_EVENTS_MAX);
-	if (!write_all(j->events, line, strlen(line)) || (sync && fdatasync(j->events) < 0))
-		return lab_fail_errno(error, "journal.jsonl");
-	return true;
+		lab_fail(&j->broken, LAB_ERROR_INFRA, "journal is over its limit of %u bytes",
+			 JOURNAL_EVENTS_MAX);
+	else if ((strcmp(ev, "end") == 0 && !sync_streams(j)) || !write_all(j->events, line, len) ||
+		 (sync && fdatasync(j->events) < 0))
+		lab_fail_errno(&j->broken, "journal.jsonl");
+	return !j->broken || break_off(j, error);
 }
 
 bool journal_stream(struct journal *j, int64_t at_us, enum journal_stream stream, const void *data,
@@ -116,15 +151,13 @@ bool journal_stream(struct journal *j, int64_t at_us, enum journal_stream stream
 	j->dropped[stream] += len - kept;
 	if (j->dropped[stream])
 		json_object_set_new(event, "dropped", json_integer(j->dropped[stream]));
-	if (!write_all(j->fd[stream], data, kept)) {
-		json_decref(event);
-		return lab_fail_errno(error, "%s", streams[stream].file);
-	}
+	if (!j->broken && !write_all(j->fd[stream], data, kept))
+		lab_fail_errno(&j->broken, "%s", streams[stream].file);
 	j->len[stream] += kept;
-	if (!kept && len && j->dropped[stream] > len) {
+	if (j->broken || (!kept && len && j->dropped[stream] > len)) {
 		/* the limit was told before: do not let a flood grow the event list instead */
 		json_decref(event);
-		return true;
+		return !j->broken || break_off(j, error);
 	}
 	return journal_event(j, at_us, "chunk", event, false, error);
 }
@@ -157,6 +190,23 @@ static bool read_member(const char *dir, const char *name, size_t max, GChecksum
 	return true;
 }
 
+/* What the events say that the streams hold. */
+static void count_chunks(const json_t *events, uint64_t ret[STREAM__COUNT])
+{
+	json_t *event;
+	size_t k;
+
+	memset(ret, 0, STREAM__COUNT * sizeof(*ret));
+	json_array_foreach(events, k, event) {
+		const char *name = json_string_value(json_object_get(event, "stream"));
+		json_int_t n = json_integer_value(json_object_get(event, "n"));
+
+		for (int i = 0; name && i < STREAM__COUNT; i++)
+			if (n > 0 && strcmp(name, streams[i].name) == 0)
+				ret[i] += MIN((uint64_t)n, (uint64_t)streams[i].max + 1);
+	}
+}
+
 /* An interrupted job is not finished: --resume runs it again. */
 static bool has_end(const json_t *events)
 {
@@ -176,6 +226,7 @@ bool journal_load(const char *dir, struct journal_view **ret, GError **error)
 	g_autoptr(journal_view) view = g_new0(struct journal_view, 1);
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
 	g_autofree char *spec = NULL, *events = NULL;
+	uint64_t told[STREAM__COUNT];
 	size_t len;
 
 	if (!read_member(dir, "spec.json", 1 << 20, sum, &spec, &len, error))
@@ -186,13 +237,32 @@ bool journal_load(const char *dir, struct journal_view **ret, GError **error)
 	if (!read_member(dir, "journal.jsonl", JOURNAL_EVENTS_MAX, sum, &events, &len, error))
 		return false;
 	view->events = jsonl_parse(events);
-	view->finished = has_end(view->events);
 	for (int i = 0; i < STREAM__COUNT; i++)
 		if (!read_member(dir, streams[i].file, streams[i].max, sum, &view->data[i],
 				 &view->len[i], error))
 			return false;
+	count_chunks(view->events, told);
+	for (int i = 0; i < STREAM__COUNT; i++)
+		view->torn |= view->len[i] < told[i];
+	view->finished = has_end(view->events) && !view->torn;
 	view->digest = g_strdup(g_checksum_get_string(sum));
 	*ret = g_steal_pointer(&view);
+	return true;
+}
+
+/* Are the streams as long as they were told to be? */
+static bool streams_are_whole(const char *dir, const json_t *events)
+{
+	uint64_t told[STREAM__COUNT];
+
+	count_chunks(events, told);
+	for (int i = 0; i < STREAM__COUNT; i++) {
+		g_autofree char *path = g_build_filename(dir, streams[i].file, NULL);
+		struct stat st;
+
+		if (stat(path, &st) || (uint64_t)st.st_size < told[i])
+			return false;
+	}
 	return true;
 }
 
@@ -209,7 +279,7 @@ bool journal_is_finished(const char *dir)
 	    !fs_read(path, JOURNAL_EVENTS_MAX, &text, &len, NULL))
 		return false;
 	events = jsonl_parse(text);
-	finished = has_end(events);
+	finished = has_end(events) && streams_are_whole(dir, events);
 	json_decref(events);
 	return finished;
 }

@@ -9,8 +9,10 @@
  *	wire.log	raw bytes of ttyS1	 > "chunk" events say when how many bytes came
  *	status.bin	status pages as read	/
  *
- * Append only; records that matter are fsynced before the next step is taken. A torn last line
- * (kill -9) is dropped by the reader.
+ * Append only; records that matter are fsynced before the next step is taken, and all streams before
+ * the "end". A torn last line (kill -9) is dropped by the reader. A journal that could not take one
+ * record takes no more: what is there is a prefix of what happened, never a selection. One whose
+ * streams are shorter than its events say (a crash of the host) is not finished.
  */
 #ifndef KLAB_STORE_JOURNAL_H
 #define KLAB_STORE_JOURNAL_H
@@ -49,7 +51,8 @@ struct journal_view {
 	char *data[STREAM__COUNT];	/* NUL-terminated */
 	size_t len[STREAM__COUNT];
 	char *digest;		/* sha256 over all of it: equal journals, equal digests */
-	bool finished;		/* has an "end" record, and that is not "interrupted" */
+	bool finished;		/* has an "end" record, that is not "interrupted", and is not torn */
+	bool torn;		/* bytes are missing that the events tell of: nothing can be judged */
 };
 typedef struct journal_view journal_view;
 void journal_view_free(struct journal_view *view);

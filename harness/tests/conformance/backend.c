@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What every guest backend must do, run against each record: backend_conformance qemu|replay. The
- * guest is the pinned kernel with our agent, or a recording of one.
+ * guest is the pinned kernel (or another one, by hand) with our agent, or a recording of one.
  */
 #include "cmd/cmd.h"
 #include "cmd/lab.h"
 #include "guest/guest.h"
 #include "guest/initramfs.h"
 #include "base/embed.h"
+#include "base/fs.h"
 #include "parse/wire.h"
+#include "run/dump.h"
+#include "run/tasks.h"
 #include "run/watch.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -133,6 +137,100 @@ static void check_regs(struct guest *g)
 	      "an address that is not mapped is an error, not bytes", NULL);
 }
 
+static bool read_guest(void *user, uint64_t addr, void *buf, size_t len)
+{
+	return guest_read_virt(user, 0, addr, buf, len, NULL);
+}
+
+/* Does the stack of a task that sleeps lead from the scheduler to where tasks begin? */
+static bool whole_stack(const struct facts *f, const struct unwind_env *env,
+			const struct task_view *t)
+{
+	struct unwind_frame frames[48];
+	unsigned n = unwind_stack(env, &t->regs, frames, G_N_ELEMENTS(frames));
+	const struct symbol *in = symbols_find(f->all, frames[0].ip - 1);
+	const struct symbol *out = symbols_find(f->all, frames[n - 1].ip - 1);
+
+	for (unsigned i = 0; i < n; i++)
+		if (frames[i].how == UNWIND_GUESSED)
+			return false;
+	return in && g_str_has_prefix(in->name, "__schedule") &&
+	       (frames[n - 1].user || (out && g_str_has_prefix(out->name, "ret_from_fork")));
+}
+
+static void check_tasks(struct guest *g, const struct facts *f)
+{
+	const struct elf_part *text = elf_section(&f->elf, ".text");
+	struct unwind_env env = { .orc = f->orc, .read = read_guest, .user = g };
+	g_autoptr(GArray) tasks = NULL;
+	unsigned sleeping = 0, whole = 0;
+	const char *why = "", *first = NULL;
+
+	check(text && f->orc && f->btf && f->all, "its image has symbols, ORC and BTF", NULL);
+	if (!text)
+		return;
+	env.text_start = text->addr;
+	env.text_end = text->addr + text->len;
+	check(guest_pause(g, true, NULL), "the guest is stopped", NULL);
+	tasks = tasks_read(f, &env, &why);
+	for (guint i = 0; tasks && i < tasks->len; i++) {
+		const struct task_view *t = &g_array_index(tasks, struct task_view, i);
+
+		if (t->pid == 1)
+			first = t->comm;
+		sleeping += t->regs.ip != 0;
+		whole += t->regs.ip && whole_stack(f, &env, t);
+	}
+	printf("%u tasks, %u sleep, %u stacks are whole; pid 1 is '%s'%s\n", tasks ? tasks->len : 0,
+	       sleeping, whole, first ? first : "", why ? why : "");
+	check(tasks && first && *first && sleeping > 10, "its tasks are listed", NULL);
+	check(whole == sleeping, "the stacks of tasks that sleep are whole", NULL);
+	check(guest_pause(g, false, NULL), "the guest goes on", NULL);
+}
+
+/* The core's headers and notes: all memory is in it, and what the kernel says of itself. */
+static void check_core(const char *path, uint64_t mem_bytes)
+{
+	g_autofree uint8_t *head = g_malloc0(1 << 16), *notes = g_malloc0(1 << 16);
+	FILE *file = fopen(path, "r");
+	const Elf64_Ehdr *eh = (const void *)head;
+	const Elf64_Phdr *ph = (const void *)(head + sizeof(*eh));
+	uint64_t memory = 0;
+	bool info = false;
+
+	check(file && fread(head, 1, 1 << 16, file) > sizeof(*eh) &&
+	      !memcmp(eh->e_ident, ELFMAG, SELFMAG) && eh->e_type == ET_CORE &&
+	      eh->e_phoff < 4096, "the dump is an ELF core", NULL);
+	ph = (const void *)(head + eh->e_phoff % 4096);
+	for (unsigned i = 0; file && i < MIN(eh->e_phnum, 64); i++) {
+		memory += ph[i].p_type == PT_LOAD ? ph[i].p_filesz : 0;
+		if (ph[i].p_type == PT_NOTE && ph[i].p_filesz < 1 << 16 &&
+		    !fseek(file, ph[i].p_offset, SEEK_SET))
+			info = fread(notes, 1, ph[i].p_filesz, file) == ph[i].p_filesz &&
+			       memmem(notes, ph[i].p_filesz, "VMCOREINFO\0\0OSRELEASE=", 22);
+	}
+	check(memory >= mem_bytes, "all memory is in it", NULL);
+	check(info, "the kernel's VMCOREINFO is in it", NULL);
+	if (file)
+		fclose(file);
+}
+
+static void check_dump(struct guest *g, const struct guest_spec *spec)
+{
+	g_autofree char *dir = g_dir_make_tmp("klab-dump-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, DUMP_FILE, NULL);
+	struct dump_result result = { 0 };
+	g_autoptr(GError) error = NULL;
+	g_autoptr(facts) f = NULL;
+
+	check(facts_load(spec->kernel, &f, &error), "the kernel's image tells of the kernel", error);
+	if (f)
+		check_tasks(g, f);
+	check(dump_write(g, f, dir, spec->mem_mib, &result, &error), "memory is dumped", error);
+	check_core(path, (uint64_t)spec->mem_mib << 20);
+	fs_remove(dir, NULL);
+}
+
 static void check_backend(const struct guest_backend *be, const struct guest_spec *spec,
 			  const uint8_t *nonce)
 {
@@ -152,6 +250,8 @@ static void check_backend(const struct guest_backend *be, const struct guest_spe
 		check_search(g, hello.status_phys, nonce, spec->mem_mib);
 	check_inside(g);
 	check_regs(g);
+	if (be->dump)
+		check_dump(g, spec);
 }
 
 static void check_bad_start(const struct guest_backend *be, const struct guest_spec *spec)
@@ -196,14 +296,16 @@ int main(int argc, char **argv)
 	bool qemu = argc > 1 && strcmp(argv[1], "qemu") == 0;
 	g_autoptr(GError) error = NULL;
 
-	if (argc != 2 || (!qemu && strcmp(argv[1], "replay") != 0)) {
-		fprintf(stderr, "usage: backend_conformance qemu|replay\n");
+	if (argc < 2 || argc > 3 || (!qemu && strcmp(argv[1], "replay") != 0)) {
+		fprintf(stderr, "usage: backend_conformance qemu [BZIMAGE]|replay\n");
 		return 2;
 	}
 	if (qemu && !prepare_qemu(&spec, &error)) {
 		check(false, "an engine and a kernel", error);
 		return 1;
 	}
+	if (argc > 2)
+		spec.kernel = argv[2];
 	if (!qemu) {
 		spec.journal = SOURCE_DIR "/harness/tests/replay/recorded/nmi-deadlock";
 		spec.smp = 4;

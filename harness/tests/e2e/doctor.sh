@@ -10,6 +10,22 @@ engines=${XDG_CACHE_HOME:-$HOME/.cache}/klab/engine
 
 # the engine itself comes from the cache: have it there
 "$klab" doctor --engine >/dev/null 2>&1 || true
+
+# the proof says what it is worth, and its parts add up
+"$klab" doctor --engine --json >"$tmp/proof.json"
+jq -e '.engine_proof | .sound and .boots >= 2 and (.models | map(.boots) | add) == .boots and
+	((.models | map(.stress_s) | add) - .stress_s | fabs) < 1e-6 and .confidence == 0.95 and
+	(.p_fault_per_boot_upper - (1 - pow(0.05; 1 / .boots)) | fabs) < 1e-9 and
+	(.faults_per_stress_minute_upper + 60 * (0.05 | log) / .stress_s | fabs) < 1e-6 and
+	.p_fault_per_job_upper >= .p_fault_per_boot_upper and .p_fault_per_job_upper < 1' \
+	"$tmp/proof.json" >/dev/null || { cat "$tmp/proof.json" >&2; exit 1; }
+for bad in "--minutes 5" "--engine --minutes -1" "--engine --minutes 99999"; do
+	code=0
+	# shellcheck disable=SC2086
+	"$klab" doctor $bad >/dev/null 2>&1 || code=$?
+	[ $code -eq 2 ] || { echo "doctor $bad: exit $code, want 2" >&2; exit 1; }
+done
+
 mkdir -p "$tmp/klab/engine"
 for copy in "$engines"/qemu-*; do
 	[ -d "$copy" ] && ln -s "$copy" "$tmp/klab/engine/"

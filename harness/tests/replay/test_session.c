@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
+#include "judge/hang.h"
 #include "parse/wire.h"
 #include "run/evidence.h"
 #include "run/session.h"
@@ -18,6 +19,8 @@
 
 #define S G_USEC_PER_SEC
 #define NCPUS 2
+#define JIFFIES 0xffffffff82000000
+#define IF_ON 0x202
 
 static char *dir;
 
@@ -119,8 +122,8 @@ static void exit_at(struct tape *t, int64_t at_us, enum guest_exit_how how, int 
 				  false, NULL));
 }
 
-/* Status pages every 100 ms; CPUs of `dead` beat no more; the host starves the guest by `delay`. */
-static void status_until(struct tape *t, int64_t from_us, int64_t to_us, unsigned dead, double delay)
+static void status_pages(struct tape *t, int64_t from_us, int64_t to_us, unsigned dead,
+			 double delay, bool paused, int64_t run_us)
 {
 	for (int64_t at_us = from_us; at_us < to_us; at_us += 100000) {
 		struct wire_status page = { .magic = WIRE_STATUS_MAGIC, .version = WIRE_VERSION,
@@ -133,10 +136,24 @@ static void status_until(struct tape *t, int64_t from_us, int64_t to_us, unsigne
 		assert_true(journal_stream(t->j, at_us, STREAM_STATUS, &page,
 					   offsetof(struct wire_status, cpu) +
 						   NCPUS * sizeof(struct wire_cpu),
-					   json_pack("{s:I, s:b}", "delay_us",
-						     (json_int_t)(at_us * delay), "valid", 1),
+					   json_pack("{s:I, s:I, s:b, s:b}", "delay_us",
+						     (json_int_t)(at_us * delay), "run_us",
+						     (json_int_t)(run_us ? run_us : at_us),
+						     "valid", 1, "paused", paused),
 					   NULL));
 	}
+}
+
+/* Status pages every 100 ms; CPUs of `dead` beat no more; the host starves the guest by `delay`. */
+static void status_until(struct tape *t, int64_t from_us, int64_t to_us, unsigned dead, double delay)
+{
+	status_pages(t, from_us, to_us, dead, delay, false, 0);
+}
+
+/* The engine keeps the vCPUs from running. */
+static void status_paused(struct tape *t, int64_t from_us, int64_t to_us)
+{
+	status_pages(t, from_us, to_us, 3, 0, true, 0);
 }
 
 /* Both vCPUs in one loop with interrupts off, for as long as anybody looks. */
@@ -152,12 +169,69 @@ static void registers_spin(struct tape *t, int64_t from_us, unsigned n)
 			false, NULL));
 }
 
+static void registers_halted(struct tape *t, int64_t from_us, unsigned n, unsigned rflags0,
+			     unsigned rflags1)
+{
+	for (unsigned i = 0; i < n; i++)
+		assert_true(journal_event(
+			t->j, from_us, "registers",
+			json_pack("{s:[[I,I,I,I,b,i],[I,I,I,I,b,i]]}", "cpus",
+				  (json_int_t)0xffffffff81000210, (json_int_t)0xffffc90000001000,
+				  (json_int_t)1, (json_int_t)rflags0, 1, 0,
+				  (json_int_t)0xffffffff81000210, (json_int_t)0xffffc90000005000,
+				  (json_int_t)1, (json_int_t)rflags1, 1, 0),
+			false, NULL));
+}
+
+/* vCPU 0 is idle, vCPU 1 writes to a port in a loop, interrupts off. */
+static void registers_print(struct tape *t, int64_t from_us, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		assert_true(journal_event(
+			t->j, from_us, "registers",
+			json_pack("{s:[[I,I,I,I,b,i],[I,I,I,I,b,i]]}", "cpus",
+				  (json_int_t)0xffffffff81000210, (json_int_t)0xffffc90000001000,
+				  (json_int_t)1, (json_int_t)IF_ON, 1, 0,
+				  (json_int_t)0xffffffff81000220, (json_int_t)0xffffc90000005000,
+				  (json_int_t)1, (json_int_t)2, 0, 0),
+			false, NULL));
+}
+
+/* What each reading of jiffies_64 gives: one more, `step` apart. */
+static void jiffies_read(struct tape *t, int64_t from_us, unsigned n, uint64_t step)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t jiffies = 4294937296 + i * step;
+		g_autofree char *text = g_base64_encode((guchar *)&jiffies, sizeof(jiffies));
+
+		assert_true(journal_event(t->j, from_us, "memory",
+					  json_pack("{s:i, s:I, s:i, s:s}", "cpu", 0, "addr",
+						    (json_int_t)JIFFIES, "n", 8, "bytes", text),
+					  false, NULL));
+	}
+}
+
+/* The number of the rule that the played journal's autopsy names; -1: there is none. */
+static int hang_rule_of(const struct outcome *o)
+{
+	g_autoptr(journal_view) view = NULL;
+	json_t *event;
+	size_t i;
+
+	assert_true(journal_load(o->dir, &view, NULL));
+	json_array_foreach(view->events, i, event)
+		if (g_strcmp0(json_string_value(json_object_get(event, "ev")), "hang") == 0)
+			return json_integer_value(json_object_get(event, "rule"));
+	return -1;
+}
+
 /* --- playing it --------------------------------------------------------------------------------- */
 
 static struct outcome *play(struct tape *t)
 {
 	static const char spin[] = "ffffffff81000100 native_queued_spin_lock_slowpath\n"
-				   "ffffffff81000200 other\n";
+				   "ffffffff81000200 other\n"
+				   "ffffffff82000000 jiffies_64\n";
 	g_autoptr(symbols) symbols = symbols_parse(spin, strlen(spin));
 	const struct judge_params nothing_known = { 0 };
 	g_autofree char *out = g_strdup_printf("%s.played", t->job);
@@ -233,6 +307,7 @@ static void test_skip(void **state)
 	struct tape *t = tape_new();
 
 	hello_at(t, 3 * S);
+	status_until(t, 3 * S, 4 * S, 0, 0);
 	end_at(t, 4 * S, "skip", "CONFIG_KPROBES is off", 0);
 	wire_at(t, 4 * S, "bye", "");
 	g_autoptr(outcome) o = check(t, JOB_END_DONE, VERDICT_UNSUPPORTED);
@@ -280,6 +355,7 @@ static void test_torn_records(void **state)
 	struct tape *t = running_tape();
 	static const char garbage[] = "@99 deadbeef end {\"result\":\"pass\"}\n\x01\x02\xff\n@@@@\n";
 
+	status_until(t, 4 * S, 5 * S, 0, 0);
 	assert_true(journal_stream(t->j, 5 * S, STREAM_WIRE, garbage, sizeof(garbage) - 1, NULL,
 				   NULL));
 	status_until(t, 5 * S, 14 * S, 0, 0);
@@ -419,6 +495,139 @@ static void test_starved(void **state)
 	outcome_free(check(t, JOB_END_DONE, VERDICT_CLEAN));
 }
 
+/* Nobody lets it go on: that is no fault of the kernel, and no time for it to fail in. */
+static void test_paused(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	status_paused(t, 6 * S, 40 * S);
+	g_autoptr(outcome) o = check(t, JOB_END_PAUSED, VERDICT_INFRA);
+
+	assert_int_equal(o->verdict.infra, INFRA_PAUSED);
+	assert_int_equal(hang_rule_of(o), -1);
+}
+
+static void test_paused_for_a_while(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	for (int64_t at_us = 6 * S; at_us < 96 * S; at_us += 9 * S) {
+		status_paused(t, at_us, at_us + 8 * S);
+		status_until(t, at_us + 8 * S, at_us + 9 * S, 0, 0);
+	}
+	end_at(t, 96 * S, "pass", "", 9000);
+	wire_at(t, 96 * S, "bye", "");
+	/* 80 s of pauses are more than the probe's whole limit, and do not count for it */
+	outcome_free(check(t, JOB_END_DONE, VERDICT_CLEAN));
+}
+
+/* Its threads want to run, and the host gives them nothing, without a word of waiting (a cgroup). */
+static void test_frozen(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	registers_spin(t, 6 * S, 200);
+	status_pages(t, 6 * S, 40 * S, 3, 0, false, 6 * S);
+	g_autoptr(outcome) o = check(t, JOB_END_PAUSED, VERDICT_INFRA);
+
+	assert_int_equal(o->verdict.infra, INFRA_PAUSED);
+	assert_non_null(strstr(o->verdict.reason, "no vCPU had any time"));
+}
+
+/* It thaws, and is as dead as before: now that counts. */
+static void test_frozen_and_hung(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	registers_spin(t, 6 * S, 200);
+	status_pages(t, 6 * S, 12 * S, 3, 0, false, 6 * S);
+	status_until(t, 12 * S, 40 * S, 3, 0);
+	g_autoptr(outcome) o = check(t, JOB_END_HANG, VERDICT_AFFECTED);
+
+	assert_int_equal(hang_rule_of(o), HANG_D1);
+}
+
+/* The probe does not need the CPU that died, and passes. */
+static void test_passed_with_a_dead_cpu(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 13 * S, 0, 0);
+	registers_halted(t, 13 * S, 64, IF_ON, 2);
+	status_until(t, 13 * S, 14 * S, 2, 0);
+	end_at(t, 14 * S, "pass", "", 9000);
+	status_until(t, 14 * S, 40 * S, 2, 0);
+	g_autoptr(outcome) o = check(t, JOB_END_HANG, VERDICT_AFFECTED);
+
+	assert_int_equal(hang_rule_of(o), HANG_D3);
+	assert_true(o->ended_us >= 12 * S && o->ended_us <= 14 * S);
+}
+
+/* All idle, and time passes for the kernel: somebody sleeps for ever. */
+static void test_sleeping_deadlock(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	registers_halted(t, 6 * S, 100, IF_ON, IF_ON);
+	jiffies_read(t, 6 * S, 100, 25);
+	status_until(t, 6 * S, 40 * S, 3, 0);
+	g_autoptr(outcome) o = check(t, JOB_END_HANG, VERDICT_AFFECTED);
+
+	assert_int_equal(hang_rule_of(o), HANG_D5);
+	assert_non_null(strstr(o->verdict.reason, "tasks sleep on each other"));
+}
+
+/* The same, but its time stands still: no rule explains that, and 12 s of silence do. */
+static void test_silent_and_idle(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	registers_halted(t, 6 * S, 100, IF_ON, IF_ON);
+	jiffies_read(t, 6 * S, 100, 0);
+	status_until(t, 6 * S, 40 * S, 3, 0);
+	g_autoptr(outcome) o = check(t, JOB_END_HANG, VERDICT_AFFECTED);
+
+	assert_int_equal(hang_rule_of(o), HANG_NONE);
+	assert_int_equal(o->verdict.kind, KIND_SILENT_STOP);
+}
+
+/* The console tells of nothing but itself, for longer than it could be silent for. */
+static void test_talking_guest(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	registers_print(t, 6 * S, 100);
+	for (int64_t at_us = 6 * S; at_us < 14 * S; at_us += 100000) {
+		console_at(t, at_us, "[    6.000000] usb 1-1: device descriptor read/64, error -71\n");
+		status_until(t, at_us, at_us + 100000, 2, 0);
+	}
+	status_until(t, 14 * S, 15 * S, 0, 0);
+	end_at(t, 15 * S, "pass", "", 9000);
+	wire_at(t, 15 * S, "bye", "");
+	outcome_free(check(t, JOB_END_DONE, VERDICT_CLEAN));
+}
+
+/* The same registers of a guest that says nothing. */
+static void test_stuck_cpu(void **state)
+{
+	struct tape *t = running_tape();
+
+	status_until(t, 4 * S, 6 * S, 0, 0);
+	registers_print(t, 6 * S, 100);
+	status_until(t, 6 * S, 14 * S, 2, 0);
+	g_autoptr(outcome) o = check(t, JOB_END_HANG, VERDICT_AFFECTED);
+
+	assert_int_equal(hang_rule_of(o), HANG_D2);
+	assert_int_equal(o->verdict.kind, KIND_LOCKUP);
+}
+
 static void test_same_tape_same_verdict(void **state)
 {
 	g_autofree char *digest = NULL;
@@ -457,6 +666,15 @@ int main(void)
 		cmocka_unit_test(test_phantom_int3),
 		cmocka_unit_test(test_deadlock),
 		cmocka_unit_test(test_starved),
+		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_paused_for_a_while),
+		cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_frozen_and_hung),
+		cmocka_unit_test(test_passed_with_a_dead_cpu),
+		cmocka_unit_test(test_sleeping_deadlock),
+		cmocka_unit_test(test_silent_and_idle),
+		cmocka_unit_test(test_talking_guest),
+		cmocka_unit_test(test_stuck_cpu),
 		cmocka_unit_test(test_same_tape_same_verdict),
 	};
 

@@ -12,6 +12,7 @@ struct fake_bzimage {
 	unsigned protocol;	/* 0: 0x20f */
 	unsigned xloadflags;	/* as it is: 1 is 64-bit */
 	size_t ballast;		/* random bytes in the payload */
+	const GByteArray *plain;	/* what is packed instead of all that, or NULL */
 };
 
 static inline void fake_gzip(GByteArray *out, const void *data, size_t len)
@@ -38,6 +39,10 @@ static inline GByteArray *fake_payload(const struct fake_bzimage *fake)
 	g_autoptr(GRand) random = g_rand_new_with_seed(1);
 	GByteArray *packed = g_byte_array_new();
 
+	if (fake->plain) {
+		fake_gzip(packed, fake->plain->data, fake->plain->len);
+		return packed;
+	}
 	g_byte_array_set_size(plain, fake->ballast);
 	for (size_t i = 0; i < fake->ballast; i++)
 		plain->data[i] = g_rand_int(random);

@@ -154,6 +154,34 @@ static void test_version_without_end(void **state)
 	assert_fails(img->data, img->len, "names no version");
 }
 
+/* Where it wants to run and how much it needs there; older protocols do not say. */
+static void test_memory(void **state)
+{
+	static const struct {
+		unsigned protocol;
+		uint64_t at;
+		uint32_t size;
+		uint64_t want;
+	} cases[] = {
+		{ 0x20f, 0x1000000, 0x3400000, 0x4400000 },
+		{ 0x20c, 0, 0x1000, 0x1000 },
+		{ 0x20f, UINT64_C(1) << 40, 0x1000, 0 },
+		{ 0x20f, UINT64_MAX, UINT32_MAX, 0 },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GByteArray) img =
+			fake_bzimage(&(struct fake_bzimage){ .protocol = cases[i].protocol, FAKE64 });
+		struct bzimage got;
+
+		fake_put32(img->data + 0x258, cases[i].at);
+		fake_put32(img->data + 0x25c, cases[i].at >> 32);
+		fake_put32(img->data + 0x260, cases[i].size);
+		assert_true(bzimage_parse(img->data, img->len, img->len, &got, NULL));
+		assert_int_equal(got.memory, cases[i].want);
+	}
+}
+
 static bool check_payload(const GByteArray *img, char **ret_config, GError **error)
 {
 	struct bzimage got;
@@ -187,6 +215,32 @@ static void test_payload_without_config(void **state)
 	assert_null(config);
 }
 
+/* What comes out is what went in, however many chunks it takes; no format is guessed. */
+static void test_payload_unpack(void **state)
+{
+	g_autoptr(GByteArray) plain = g_byte_array_new(), img = NULL;
+	g_autoptr(GBytes) bytes = NULL, none = NULL;
+	g_autoptr(GError) error = NULL;
+	struct bzimage got;
+	const void *data;
+	gsize len;
+
+	for (unsigned i = 0; i < 300000; i++)
+		g_byte_array_append(plain, (const guint8 *)&i, sizeof(i));
+	img = fake_bzimage(&(struct fake_bzimage){ .plain = plain, FAKE64 });
+	assert_true(bzimage_parse(img->data, img->len, img->len, &got, NULL));
+	assert_true(payload_unpack(img->data + got.payload_offset, got.payload_len, &bytes, NULL));
+	data = g_bytes_get_data(bytes, &len);
+	assert_int_equal(len, plain->len);
+	assert_memory_equal(data, plain->data, len);
+	assert_false(payload_unpack("no known format at all", 22, &none, &error));
+	assert_null(none);
+	assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_UNSUPPORTED));
+	g_clear_error(&error);
+	assert_false(payload_unpack(img->data + got.payload_offset, 8, &none, &error));
+	assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_INPUT));
+}
+
 static void test_payload_damaged(void **state)
 {
 	struct bzimage got;
@@ -216,8 +270,10 @@ int main(void)
 		cmocka_unit_test(test_arm64_image),
 		cmocka_unit_test(test_bad_fields),
 		cmocka_unit_test(test_version_without_end),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_payload_config),
 		cmocka_unit_test(test_payload_without_config),
+		cmocka_unit_test(test_payload_unpack),
 		cmocka_unit_test(test_payload_damaged),
 	};
 

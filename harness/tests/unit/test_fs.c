@@ -149,14 +149,47 @@ static void test_remove_does_not_follow_links(void **state)
 	assert_true(fs_remove(tree, NULL));
 }
 
+/* What nests without end is given up, not followed until the stack is gone. */
+static void test_remove_is_bounded(void **state)
+{
+	g_autofree char *tree = in(state, "deep"), *deep = g_strdup(tree);
+	g_autoptr(GError) error = NULL;
+	int dir = open(*state, O_RDONLY | O_DIRECTORY);
+
+	for (int i = 0; i < 80; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(dir, "deep", 0700), 0);
+		next = openat(dir, "deep", O_RDONLY | O_DIRECTORY);
+		close(dir);
+		dir = next;
+	}
+	close(dir);
+	assert_false(fs_remove(tree, &error));
+	assert_non_null(strstr(error->message, tree));
+	/* flattened by half it goes */
+	for (int i = 0; i < 40; i++) {
+		char *inner = g_strconcat(deep, "/deep", NULL);
+
+		g_free(deep);
+		deep = inner;
+	}
+	g_autofree char *aside = in(state, "aside");
+	assert_int_equal(rename(deep, aside), 0);
+	assert_true(fs_remove(tree, NULL) && fs_remove(aside, NULL));
+}
+
 static void test_cache_dir(void **state)
 {
-	g_autofree char *want = in(state, "klab/kernels"), *got = NULL;
+	g_autofree char *want = in(state, "klab/kernels"), *got = NULL, *klab = in(state, "klab");
+	struct stat st;
 
 	g_setenv("XDG_CACHE_HOME", *state, TRUE);
 	got = fs_cache_dir("kernels", NULL);
 	assert_string_equal(got, want);
 	assert_true(g_file_test(want, G_FILE_TEST_IS_DIR));
+	assert_int_equal(stat(klab, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);	/* ours alone, as XDG asks */
 }
 
 static void test_sha256(void **state)
@@ -197,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write_failure_keeps_the_old, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_is_atomic, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_does_not_follow_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cache_dir, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sha256, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),

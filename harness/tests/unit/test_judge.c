@@ -458,121 +458,7 @@ static void test_signatures(void **unused)
 	}
 }
 
-/* --- cells --------------------------------------------------------------------------------- */
-
-struct cell_case {
-	const char *name;
-	unsigned n;
-	struct {
-		enum verdict_value value;
-		double exposure;
-		bool retry;
-	} job[4];
-	struct cell_rule rule;
-	enum verdict_value want;
-	enum cell_needs needs;
-	double p_missed;	/* 0: NAN */
-	const char *why;
-};
-
-#define AFF { VERDICT_AFFECTED, 10 }
-#define CLEAN(x) { VERDICT_CLEAN, x }
-#define INFRA { VERDICT_INFRA, 0 }
-#define WEATHER { VERDICT_INFRA, 0, true }
-#define UNSUP { VERDICT_UNSUPPORTED, 0 }
-#define INCON { VERDICT_INCONCLUSIVE, 0 }
-
-static const struct cell_case cell_cases[] = {
-	{ "foretold", 1, { AFF }, { 0.99, 0, true }, VERDICT_AFFECTED, CELL_DONE },
-	{ "not foretold", 1, { AFF }, { 0.99, 0 }, VERDICT_AFFECTED, CELL_SECOND_MODEL, 0,
-	  "to be repeated" },
-	{ "confirmed", 2, { AFF, AFF }, { 0.99, 0, false, true }, VERDICT_AFFECTED, CELL_DONE },
-	{ "twice under one model", 2, { AFF, AFF }, { 0.99, 0 }, VERDICT_AFFECTED,
-	  CELL_SECOND_MODEL },
-	{ "not confirmed", 2, { AFF, CLEAN(10) }, { 0.99, 0, false, true }, VERDICT_INCONCLUSIVE,
-	  CELL_DONE, 0, "did not confirm" },
-	{ "second model got lost", 2, { AFF, WEATHER }, { 0.99, 0, false, true },
-	  VERDICT_AFFECTED, CELL_SECOND_MODEL },
-	{ "got lost twice", 3, { AFF, WEATHER, WEATHER }, { 0.99, 0, false, true },
-	  VERDICT_INCONCLUSIVE, CELL_DONE, 0, "could not tell" },
-	{ "second model failed for good", 2, { AFF, INFRA }, { 0.99, 0, false, true },
-	  VERDICT_INCONCLUSIVE, CELL_DONE, 0, "could not tell" },
-	{ "clean, then foretold failure", 2, { CLEAN(10), AFF }, { 0.99, 0, true },
-	  VERDICT_AFFECTED, CELL_DONE },
-	{ "weather, then affected", 2, { WEATHER, AFF }, { 0.99, 0, true }, VERDICT_AFFECTED,
-	  CELL_DONE },
-	{ "uncalibrated", 1, { CLEAN(10) }, { 0.99, 0 }, VERDICT_CLEAN, CELL_DONE, 0,
-	  "uncalibrated" },
-	{ "enough", 1, { CLEAN(100) }, { 0.99, 0.1 }, VERDICT_CLEAN, CELL_DONE, 4.5399930e-5,
-	  "P(missed) <= 4.5e-05" },
-	{ "not enough yet", 1, { CLEAN(10) }, { 0.99, 0.1 }, VERDICT_INCONCLUSIVE, CELL_RERUN,
-	  0.36787944, "above the asked 0.01" },
-	{ "not enough after three", 3, { CLEAN(4), CLEAN(3), CLEAN(3) }, { 0.99, 0.1 },
-	  VERDICT_INCONCLUSIVE, CELL_DONE, 0.36787944, "above the asked 0.01" },
-	{ "just enough", 1, { CLEAN(46.0517018598809) }, { 0.99, 0.1 }, VERDICT_CLEAN, CELL_DONE,
-	  0.01 },
-	{ "added up", 3, { CLEAN(20), WEATHER, CLEAN(30) }, { 0.99, 0.1 }, VERDICT_CLEAN,
-	  CELL_DONE, 0.0067379470 },
-	{ "inconclusive adds nothing", 2, { CLEAN(20), INCON }, { 0.99, 0.1 },
-	  VERDICT_INCONCLUSIVE, CELL_RERUN, 0.13533528 },
-	{ "weather once", 1, { WEATHER }, { 0.99, 0 }, VERDICT_INFRA, CELL_RERUN },
-	{ "weather twice", 2, { WEATHER, WEATHER }, { 0.99, 0 }, VERDICT_INFRA, CELL_DONE },
-	{ "lab failed", 1, { INFRA }, { 0.99, 0 }, VERDICT_INFRA, CELL_DONE },
-	{ "weather, then clean", 2, { WEATHER, CLEAN(5) }, { 0.99, 0 }, VERDICT_CLEAN, CELL_DONE,
-	  0, "uncalibrated" },
-	{ "unsupported", 1, { UNSUP }, { 0.99, 0.1 }, VERDICT_UNSUPPORTED, CELL_DONE },
-	{ "weather, then unsupported", 2, { WEATHER, UNSUP }, { 0.99, 0 }, VERDICT_UNSUPPORTED,
-	  CELL_DONE },
-	{ "inconclusive", 1, { INCON }, { 0.99, 0 }, VERDICT_INCONCLUSIVE, CELL_DONE },
-};
-
-static void jobs_make(const struct cell_case *cc, struct verdict *jobs, int64_t *began_us)
-{
-	for (unsigned i = 0; i < cc->n; i++) {
-		bool failed = cc->job[i].value == VERDICT_AFFECTED;
-
-		jobs[i] = (struct verdict){
-			.value = cc->job[i].value,
-			.kind = failed ? KIND_OOPS : KIND_NONE,
-			.title = failed ? g_strdup("oops: x") : NULL,
-			.reason = g_strdup("some reason"),
-			.exposure = cc->job[i].exposure,
-			.failed_us = failed ? 5 * SEC : 0,
-			.retry = cc->job[i].retry,
-			.findings = g_strsplit("f1 f2", " ", 0),
-		};
-		began_us[i] = 3 * SEC;
-	}
-}
-
-static void test_cells(void **unused)
-{
-	for (unsigned i = 0; i < G_N_ELEMENTS(cell_cases); i++) {
-		const struct cell_case *cc = &cell_cases[i];
-		struct verdict jobs[4];
-		int64_t began_us[4];
-		struct cell_verdict cv;
-		enum cell_needs needs;
-
-		jobs_make(cc, jobs, began_us);
-		judge_cell(jobs, began_us, cc->n, &cc->rule, &cv, &needs);
-		if (cv.v.value != cc->want || needs != cc->needs)
-			fail_msg("%s: %s, needs %d (%s)", cc->name, verdict_value_name(cv.v.value),
-				 needs, cv.v.reason);
-		if (cc->why && !strstr(cv.v.reason, cc->why))
-			fail_msg("%s: reason '%s'", cc->name, cv.v.reason);
-		if (cc->p_missed ? fabs(cv.p_missed - cc->p_missed) > 1e-7 : !isnan(cv.p_missed))
-			fail_msg("%s: p_missed %.9g", cc->name, cv.p_missed);
-		assert_true((cv.v.value == VERDICT_CLEAN && cc->p_missed) == !isnan(cv.confidence));
-		if (cv.v.value == VERDICT_AFFECTED)
-			assert_true(fabs(cv.time_to_failure_s - 2) < 1e-9);
-		assert_int_equal(g_strv_length(cv.v.findings), 2);
-		assert_true((cv.v.kind != KIND_NONE) == (cv.v.value == VERDICT_AFFECTED));
-		cell_verdict_clear(&cv);
-		for (unsigned j = 0; j < cc->n; j++)
-			verdict_clear(&jobs[j]);
-	}
-}
+/* --- names --------------------------------------------------------------------------------- */
 
 static void test_names(void **unused)
 {
@@ -597,7 +483,7 @@ int main(void)
 		cmocka_unit_test(test_jobs),	   cmocka_unit_test(test_all_pairs),
 		cmocka_unit_test(test_marks),	   cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_hangs),	   cmocka_unit_test(test_signatures),
-		cmocka_unit_test(test_cells),	   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,8 @@ struct scene {
 	double gap_from_s, gap_to_s;	/* nobody reads */
 	double starve_from_s;	/* from here on the host takes `share` of the time */
 	double share;
+	double pause_from_s, pause_to_s;	/* the engine keeps the vCPUs from running */
+	double talk_from_s;	/* the console talks on and on */
 	double until_s;
 	enum liveness_state want;
 	uint64_t want_mask;
@@ -66,6 +68,22 @@ static const struct scene scenes[] = {
 	{ "page late, guest fine", 4, BEATS, .bad_to_s = 1.5, .until_s = 9, .want = LIVE_OK },
 	{ "nobody looked for long", 4, { 3, 3, 3, 3 }, .gap_from_s = 3.2, .gap_to_s = 60,
 	  .until_s = 60.05, .want = LIVE_STARVED, .want_mask = 15 },
+	{ "paused", 2, { 3, 3 }, .pause_from_s = 3, .pause_to_s = NEVER, .until_s = 40,
+	  .want = LIVE_PAUSED },
+	{ "paused and gone on", 2, { 3, 3 }, .again_s = 20, .pause_from_s = 3, .pause_to_s = 20,
+	  .until_s = 22, .want = LIVE_OK },
+	{ "goes on, and its beats take a while", 2, { 3, 3 }, .again_s = 21.5, .pause_from_s = 3,
+	  .pause_to_s = 20, .until_s = 21.4, .want = LIVE_OK },
+	{ "a pause cures no hang", 2, { 3, 3 }, .pause_from_s = 4, .pause_to_s = 20, .until_s = 25,
+	  .want = LIVE_SILENT, .want_mask = 3 },
+	{ "silent before the pause", 2, { 3, 3 }, .pause_from_s = 6, .pause_to_s = NEVER,
+	  .until_s = 20, .want = LIVE_PAUSED, .want_mask = 3 },
+	{ "talks, and is silent", 2, { 3, 3 }, .talk_from_s = 1, .until_s = 8.5,
+	  .want = LIVE_STARVED, .want_mask = 3 },
+	{ "talks, and is silent for long", 2, { 3, 3 }, .talk_from_s = 1, .until_s = 10.5,
+	  .want = LIVE_SUSPECT, .want_mask = 3 },
+	{ "talks for ever", 2, { 3, 3 }, .talk_from_s = 1, .until_s = 19, .want = LIVE_SILENT,
+	  .want_mask = 3 },
 	{ "nobody looked, all was well", 4, BEATS, .gap_from_s = 3.2, .gap_to_s = 60,
 	  .until_s = 60.05, .want = LIVE_OK },
 };
@@ -90,6 +108,14 @@ static void page_fill(const struct scene *s, double t, struct wire_status *page)
 		page->parked[0] = 2;
 }
 
+static enum liveness_state feed(struct liveness *l, const struct liveness_reading *reading)
+{
+	enum liveness_state state = liveness_feed(l, reading);
+
+	assert_true(*liveness_state_name(state));
+	return state;
+}
+
 static enum liveness_state play(const struct scene *s, struct liveness *l)
 {
 	enum liveness_state state = LIVE_OK;
@@ -105,8 +131,11 @@ static enum liveness_state play(const struct scene *s, struct liveness *l)
 		if (within(t, s->gap_from_s, s->gap_to_s))
 			continue;
 		page_fill(s, t, &page);
-		state = liveness_feed(l, 7 * SEC + (int64_t)(t * SEC), &page,
-				      (int64_t)(delay_s * SEC));
+		state = feed(l, &(struct liveness_reading){
+				.at_us = 7 * SEC + (int64_t)(t * SEC), .page = &page,
+				.run_delay_us = (int64_t)(delay_s * SEC),
+				.paused = within(t, s->pause_from_s, s->pause_to_s),
+				.talks = s->talk_from_s && t > s->talk_from_s });
 	}
 	return state;
 }
@@ -146,7 +175,8 @@ static void test_garbage_pages(void **unused)
 	for (unsigned i = 0; i < 60; i++) {
 		page_fill(&good, 5 + i * 0.1, &page);
 		page.ncpus = i % 2 ? 3 : 100000;
-		liveness_feed(&l, 12 * SEC + i * 100000, i % 3 ? &page : NULL, 0);
+		feed(&l, &(struct liveness_reading){ .at_us = 12 * SEC + i * 100000,
+						     .page = i % 3 ? &page : NULL });
 	}
 	assert_in_range(l.longest_us, 5 * SEC, 7 * SEC);
 }
@@ -160,10 +190,48 @@ static void test_backwards(void **unused)
 
 	play(&good, &l);
 	page_fill(&good, 1, &page);
-	liveness_feed(&l, 1, &page, 0);
-	liveness_feed(&l, 8 * SEC, &page, -1000000);
-	liveness_feed(&l, 8 * SEC + 100000, &page, INT64_MAX / 2);
+	feed(&l, &(struct liveness_reading){ .at_us = 1, .page = &page });
+	feed(&l, &(struct liveness_reading){ .at_us = 8 * SEC, .page = &page,
+					     .run_delay_us = -1000000 });
+	feed(&l, &(struct liveness_reading){ .at_us = 8 * SEC + 100000, .page = &page,
+					     .run_delay_us = INT64_MAX / 2 });
 	assert_in_range(l.longest_us, 0, SEC);
+}
+
+/* A guest that took 4 s for a beat once is suspect only after 8 s; nothing makes that endless. */
+static void test_slow(void **unused)
+{
+	static const struct {
+		double gap_s;		/* a silence that ended by itself */
+		double silent_s;	/* another one, now */
+		enum liveness_state want;
+	} cases[] = {
+		{ 0.5, 2.5, LIVE_SUSPECT }, { 1.9, 3.5, LIVE_SLOW },   { 1.9, 4.5, LIVE_SUSPECT },
+		{ 1.9, 6.5, LIVE_SILENT },  { 4.0, 4.5, LIVE_SLOW },   { 4.0, 5.5, LIVE_SUSPECT },
+		{ 60, 4.5, LIVE_SLOW },     { 60, 5.5, LIVE_SUSPECT }, { 60, 7.5, LIVE_SILENT },
+	};
+
+	for (unsigned c = 0; c < G_N_ELEMENTS(cases); c++) {
+		enum liveness_state state = LIVE_OK;
+		double t = 0, end = 3 + cases[c].gap_s + cases[c].silent_s;
+		struct liveness l;
+
+		liveness_init(&l, limits);
+		for (unsigned i = 0; t < end; t = ++i * 0.1) {
+			double stop_s = t < 2 + cases[c].gap_s ? 2 : NEVER;
+			const struct scene s = { "x", 2, { stop_s, NEVER } };
+			double shown = MIN(t, 3 + cases[c].gap_s);
+			struct wire_status page;
+
+			page_fill(&s, t, &page);
+			if (t >= 2 + cases[c].gap_s)
+				page.cpu[0].beats = (uint64_t)(shown * 20);
+			state = feed(&l, &(struct liveness_reading){
+						 .at_us = SEC + (int64_t)(t * SEC), .page = &page });
+		}
+		if (state != cases[c].want)
+			fail_msg("case %u: state %s", c, liveness_state_name(state));
+	}
 }
 
 int main(void)
@@ -173,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_garbage_pages),
 		cmocka_unit_test(test_backwards),
+		cmocka_unit_test(test_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

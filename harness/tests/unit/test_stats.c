@@ -6,6 +6,10 @@
 #include "stats/calibration.h"
 #include "stats/rate.h"
 
+#include "base/embed.h"
+#include "conf/probes.h"
+#include "guest/engine.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,6 +118,10 @@ static void rates(void **state)
 	assert_close(rate_p_missed(0.02, rate_exposure_for(0.02, 0.01)), 0.01, 1e-12);
 	assert_true(isnan(rate_p_missed(0, 100)) && isinf(rate_exposure_for(0, 0.01)));
 	assert_true(rate_p_missed(0.02, -5) == 1);
+	assert_close(rate_p_missed_average(5, 100, 100), 1.0 / 32, 1e-12);
+	assert_true(rate_p_missed_average(5, 100, -1) == 1);
+	assert_true(isnan(rate_p_missed_average(0, 100, 5)) &&
+		    isnan(rate_p_missed_average(5, 0, 5)));
 
 	rate_sum_add(&sum, true, 10, 2);
 	rate_sum_add(&sum, false, 30, NAN);
@@ -122,6 +130,84 @@ static void rates(void **state)
 	assert_int_equal(sum.runs, 4);
 	assert_int_equal(sum.failures, 2);
 	assert_close(sum.exposure, 43, 1e-15);
+}
+
+/*
+ * Confidence bound factors of a mean time to failure, NIST/SEMATECH e-Handbook 8.4.5.1: the limits are
+ * the estimate (time over failures) times these.
+ */
+static void nist_factors(void **state)
+{
+	static const struct {
+		unsigned failures;
+		double confidence, lower, upper;
+	} rows[] = {
+		{ 1, 0.90, 0.2108, 19.4958 }, { 2, 0.60, 0.4674, 2.4260 },
+		{ 2, 0.80, 0.3758, 3.7607 },  { 2, 0.90, 0.3177, 5.6281 },
+		{ 2, 0.95, 0.2768, 8.2573 },  { 5, 0.90, 0.4756, 2.5379 },
+		{ 10, 0.90, 0.5895, 1.8432 }, { 10, 0.95, 0.5438, 2.0853 },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		double hours = 1600, mean = hours / rows[i].failures;
+		struct interval got = rate_limits(rows[i].failures, hours, rows[i].confidence);
+
+		assert_close(1 / got.upper / mean, rows[i].lower, 2e-4);
+		assert_close(1 / got.lower / mean, rows[i].upper, 2e-4);
+	}
+	assert_true(rate_limits(0, 1600, 0.9).lower == 0);
+	assert_close(rate_limits(0, 1600, 0.9).upper, -log(0.05) / 1600, 1e-12);
+}
+
+/* Jeffreys' 95 % limits for n = 10: Brown, Cai and DasGupta 2001, table of the Jeffreys interval. */
+static void jeffreys(void **state)
+{
+	static const struct {
+		unsigned hits, trials;
+		double lower, upper;
+	} rows[] = {
+		{ 0, 10, 0, 0.217 },	 { 1, 10, 0.011, 0.381 }, { 2, 10, 0.044, 0.503 },
+		{ 3, 10, 0.093, 0.606 }, { 4, 10, 0.153, 0.696 }, { 5, 10, 0.224, 0.776 },
+		{ 10, 10, 0.783, 1 },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct interval got = proportion_jeffreys(rows[i].hits, rows[i].trials, 0.95);
+		struct interval exact = proportion_limits(rows[i].hits, rows[i].trials, 0.95);
+
+		if (fabs(got.lower - rows[i].lower) > 6e-4 || fabs(got.upper - rows[i].upper) > 6e-4)
+			fail_msg("%u of %u: %.5f..%.5f", rows[i].hits, rows[i].trials, got.lower,
+				 got.upper);
+		assert_true(got.lower >= exact.lower && got.upper <= exact.upper);
+	}
+	assert_true(proportion_jeffreys(0, 0, 0.95).upper == 1);
+	assert_true(proportion_jeffreys(3, 2, 0.95).upper == 1);
+}
+
+static void zero_failures(void **state)
+{
+	/* Hanley and Lippman-Hand 1983: 0 of 14 leave at most 19.3 % at 95 %; about 3 / n. */
+	assert_close(proportion_upper(0, 14, 0.95), 1 - pow(0.05, 1.0 / 14), 1e-10);
+	assert_true(fabs(proportion_upper(0, 14, 0.95) - 0.193) < 5e-4);
+	assert_true(fabs(1000 * proportion_upper(0, 1000, 0.95) - 3) < 0.01);
+	assert_close(proportion_upper(2, 30, 0.975), proportion_limits(2, 30, 0.95).upper, 1e-10);
+	assert_true(proportion_upper(0, 0, 0.95) == 1 && proportion_upper(7, 7, 0.95) == 1);
+}
+
+/* The bound of a job is the worst of its region: no pair of faults in it does more. */
+static void fault_per_job(void **state)
+{
+	double upper = fault_per_job_upper(25, 375, 20, 0.95), worst = 0;
+
+	assert_close(upper, 1 - pow(0.05, 20.0 / 375), 1e-12);
+	assert_close(fault_per_job_upper(10, 1e9, 20, 0.95), proportion_upper(0, 10, 0.95), 1e-9);
+	assert_true(fault_per_job_upper(0, 9, 1, 0.95) == 1);
+	assert_true(fault_per_job_upper(9, 0, 1, 0.95) == 1);
+	for (double p = 0; p < 0.3; p += 0.001)
+		for (double r = 0; r < 0.02; r += 0.0001)
+			if (25 * log1p(-p) - 375 * r >= log(0.05))
+				worst = fmax(worst, 1 - (1 - p) * exp(-20 * r));
+	assert_true(worst <= upper && worst > upper - 0.005);
 }
 
 /* splitmix64: the same numbers everywhere. */
@@ -337,6 +423,30 @@ static void json_errors(void **state)
 	}
 }
 
+/* What ships bounds every clean cell of the default set: no probe without a rate, none too slow. */
+static void shipped_rates_suffice(void **state)
+{
+	g_autofree char *version = g_strdup_printf("%d.0.2", ENGINE_MAJOR_MIN);
+	g_autoptr(calibration) c = NULL;
+	g_autoptr(GPtrArray) probes = NULL;
+
+	assert_true(calibration_parse(embed_calibration_json, EMBED_LEN(calibration_json), true, &c,
+				      NULL));
+	assert_true(probes_parse(embed_probes_json, EMBED_LEN(probes_json), &probes, NULL));
+	for (guint i = 0; i < probes->len; i++) {
+		const struct probe_info *probe = probes->pdata[i];
+		const struct calibration_key key = { .probe = probe->name, .engine = version,
+						     .accel = "tcg", .amplify = "auto", .smp = 4 };
+		const struct calibration_entry *entry = calibration_find(c, &key);
+
+		if (!entry || !(entry->rate_lower > 0))
+			fail_msg("no shipped rate for '%s'", probe->name);
+		/* a control that failed once would make the average worse than what is stated */
+		assert_true(entry->failures >= 2);
+	}
+	assert_true(probes->len > 0);
+}
+
 /* A rate that somebody wrote into the file is not believed: its counts are. */
 static void json_rate_is_recomputed(void **state)
 {
@@ -358,6 +468,10 @@ int main(void)
 		cmocka_unit_test(inverses),
 		cmocka_unit_test(proportions),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(nist_factors),
+		cmocka_unit_test(jeffreys),
+		cmocka_unit_test(zero_failures),
+		cmocka_unit_test(fault_per_job),
 		cmocka_unit_test(limits_cover),
 		cmocka_unit_test(classes),
 		cmocka_unit_test(lookup),
@@ -365,6 +479,7 @@ int main(void)
 		cmocka_unit_test(json_round_trip),
 		cmocka_unit_test(json_errors),
 		cmocka_unit_test(json_rate_is_recomputed),
+		cmocka_unit_test(shipped_rates_suffice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
