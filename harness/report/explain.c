@@ -264,7 +264,7 @@ static void put_excerpt(GString *out, const struct explanation *e)
 			left++;
 			continue;
 		}
-		g_string_append_printf(out, "  %s\n", *line);
+		terminal_add_wrapped(out, *line, 2);
 		shown++;
 	}
 	if (left)

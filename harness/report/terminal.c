@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+#define COLUMNS 100	/* not the terminal's: the same text everywhere */
+#define HANGING 4	/* what does not fit goes on so much further in */
+
 /* Never colour alone: every verdict has a sign of its own. */
 static const struct {
 	const char *sign, *color;
@@ -62,13 +65,32 @@ char *terminal_cell_line(const struct cell *cell, bool color)
 			       verdict_value_name(value), color ? "\033[0m" : "", because);
 }
 
-static void add_indented(GString *out, const char *text)
+/* How much of `line` goes into `room` columns: up to the last space there, or to the first behind. */
+static size_t fitting(const char *line, size_t room)
+{
+	size_t len = strlen(line), cut = room;
+
+	if (len <= room)
+		return len;
+	while (cut && line[cut] != ' ')
+		cut--;
+	return cut ? cut : strcspn(line, " ");
+}
+
+void terminal_add_wrapped(GString *out, const char *text, unsigned indent)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
-	for (char **line = lines; *line; line++)
-		if (**line)
-			g_string_append_printf(out, "    %s\n", *line);
+	for (char **line = lines; *line; line++) {
+		unsigned at = indent;
+
+		for (const char *p = *line; *p; at = indent + HANGING) {
+			size_t n = fitting(p, COLUMNS - at);
+
+			g_string_append_printf(out, "%*s%.*s\n", (int)at, "", (int)n, p);
+			p += n + strspn(p + n, " ");
+		}
+	}
 }
 
 /* On failure: kind, title, evidence, where the logs are, the exact command that repeats it. */
@@ -83,12 +105,14 @@ static void add_failure(GString *out, const struct run *r, const struct cell *ce
 		if (candidate->verdict.value == VERDICT_AFFECTED)
 			o = candidate;
 	}
-	g_string_append_printf(out, "\n%s, %s (%s)\n  %s\n  %s\n", cell->job->kernel->id,
-			       cell->job->kernel->release, cell->job->probe, v->title, v->reason);
+	g_string_append_printf(out, "\n%s, %s (%s)\n", cell->job->kernel->id,
+			       cell->job->kernel->release, cell->job->probe);
+	terminal_add_wrapped(out, v->title, 2);
+	terminal_add_wrapped(out, v->reason, 2);
 	g_string_append_printf(out, "  hazard: %s\n",
 			       v->hazard ? v->hazard : "none known matches: a new candidate");
 	if (v->excerpt)
-		add_indented(out, v->excerpt);
+		terminal_add_wrapped(out, v->excerpt, 4);
 	if (o)
 		g_string_append_printf(out, "  journal: %s\n  repeat:  klab exec-job %s/spec.json\n"
 				       "  more:    klab explain %s --run %s\n", o->dir, o->dir,

@@ -12,5 +12,7 @@ const char *terminal_color(enum verdict_value value);
 char *terminal_cell_line(const struct cell *cell, bool color);
 /* Details of what failed, unavailable kernels, the totals. Ends with a newline. */
 char *terminal_summary(const struct run *r, bool color);
+/* Append lines of text, indented, those longer than 100 columns wrapped at spaces. */
+void terminal_add_wrapped(GString *out, const char *text, unsigned indent);
 
 #endif

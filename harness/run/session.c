@@ -3,16 +3,17 @@
 #include "run/session.h"
 
 #include "parse/console.h"
+#include "parse/symbol_stream.h"
 #include "parse/wire.h"
 #include "run/canary.h"
-#include "run/host.h"
-#include "run/turn.h"
 #include "run/dump.h"
+#include "run/host.h"
+#include "run/nmi_storm.h"
+#include "run/turn.h"
 #include "run/watch.h"
 #include "store/journal.h"
 
 #include <string.h>
-#include <zlib.h>
 
 #define SETUP_LIMIT_US (60 * G_USEC_PER_SEC)	/* start to begin */
 #define GRACE_US (45 * G_USEC_PER_SEC)		/* end of the duration to the end record */
@@ -23,9 +24,6 @@
 #define STILL_LIMIT_US (10 * G_USEC_PER_SEC)	/* of a guest that is kept from running */
 #define LINGER_US (3 * G_USEC_PER_SEC)		/* after a fatal splat: let it finish its report */
 #define CANARY_RETRY_US 3000
-#define NMI_CPUS_HZ 320	/* NMIs a second times vCPUs that take them */
-#define NMI_HOLD_US (400 * 1000)	/* a beat this late holds injection back */
-#define NMI_LATE_US (200 * 1000)		/* do not make up for more than this */
 
 enum state { STATE_BOOT, STATE_SYMBOLS, STATE_SETUP, STATE_RUN, STATE_SETTLE,
 	     STATE_LEAVE, STATE_GONE, STATE_OVER };
@@ -53,8 +51,7 @@ struct session {
 	enum state state;
 	int64_t t0_us, deadline_us;	/* of the present state */
 	int64_t splat_us;		/* a fatal splat was seen then; 0: none */
-	int64_t next_nmi_us;
-	bool host_nmi;
+	struct nmi_storm storm;
 	GRand *rand;
 	uint64_t seq;
 	GString *deflated;		/* the symbol stream so far */
@@ -180,8 +177,8 @@ static void on_begin(struct session *s, json_t *json)
 	note(s, "begin", json_deep_copy(json), true);
 	if (s->state != STATE_SETUP)
 		return;
-	s->host_nmi = g_strcmp0(source, "host") == 0 && s->p->job->nmi_hz > 0;
-	s->next_nmi_us = now_us(s);
+	if (g_strcmp0(source, "host") == 0 && s->p->job->nmi_hz > 0)
+		nmi_storm_start(&s->storm, s->p->job->nmi_hz, s->p->job->smp, now_us(s));
 	await_canary(s);
 	enter(s, STATE_RUN, s->p->job->duration_ms * INT64_C(1000) + GRACE_US +
 				    s->p->job->smp * GRACE_CPU_US);
@@ -190,7 +187,7 @@ static void on_begin(struct session *s, json_t *json)
 static void leave(struct session *s)
 {
 	enter(s, STATE_LEAVE, BYE_LIMIT_US);
-	s->host_nmi = false;
+	s->storm.on = false;
 	say(s, "bye", NULL);
 }
 
@@ -199,44 +196,16 @@ static void on_end(struct session *s, json_t *json)
 	note(s, "result", json_deep_copy(json), true);
 	if (s->state != STATE_SETUP && s->state != STATE_RUN)
 		return;
-	s->host_nmi = false;
+	s->storm.on = false;
 	s->result_us = now_us(s);
 	enter(s, STATE_SETTLE, GRACE_US + s->p->job->smp * GRACE_CPU_US);
 }
 
-/* The stream's text ends at 32 MiB (SYMBOLS_TEXT_MAX), however little was sent for it. */
-static char *inflate_all(const GString *in)
-{
-	z_stream z = { .next_in = (Bytef *)in->str, .avail_in = in->len };
-	GString *out = g_string_new(NULL);
-	char buf[65536];
-	int rc = inflateInit(&z);
-
-	while (rc == Z_OK && out->len < SYMBOLS_TEXT_MAX) {
-		z.next_out = (Bytef *)buf;
-		z.avail_out = sizeof(buf);
-		rc = inflate(&z, Z_NO_FLUSH);
-		if (rc == Z_OK || rc == Z_STREAM_END)
-			g_string_append_len(out, buf, sizeof(buf) - z.avail_out);
-	}
-	inflateEnd(&z);
-	return g_string_free(out, rc != Z_STREAM_END);
-}
-
 static void on_symbols(struct session *s, const char *payload)
 {
-	g_autofree guchar *bytes = NULL;
-	gsize len;
-
-	if (s->state != STATE_SYMBOLS)
+	if (s->state != STATE_SYMBOLS || !symbol_stream_add(s->deflated, payload))
 		return;
-	if (strcmp(payload, ".") != 0) {
-		bytes = g_base64_decode(payload, &len);
-		if (s->deflated->len + len <= SYMBOLS_TEXT_MAX)
-			g_string_append_len(s->deflated, (char *)bytes, len);
-		return;
-	}
-	s->symbols = s->wire.torn || s->wire.lost ? NULL : inflate_all(s->deflated);
+	s->symbols = s->wire.torn || s->wire.lost ? NULL : symbol_stream_text(s->deflated);
 	note(s, "symbols", json_pack("{s:I, s:b}", "bytes", (json_int_t)s->deflated->len, "whole",
 				     s->symbols != NULL), true);
 	leave(s);
@@ -291,7 +260,7 @@ static void on_bytes(struct session *s, enum journal_stream stream, const struct
 		return;
 	}
 	/* each NMI of ours makes the kernel talk: that says nothing about it */
-	if (!s->host_nmi)
+	if (!s->storm.on)
 		watch_heard(&s->watch, ev->len);
 	console_feed(s->console, ev->data, ev->len);
 	if (!s->splat_us && console_fatal(s->console))
@@ -348,36 +317,18 @@ static void explain_failure(struct session *s, GError **error)
 	g_clear_error(error);
 }
 
-/*
- * Every unhandled NMI makes every CPU print about 130 bytes at KERN_EMERG, with interrupts off, over
- * a UART of some 0.3 MiB/s: more than NMI_CPUS_HZ of them a second starve the guest of its beats.
- */
-static double nmi_period_us(const struct session *s)
-{
-	double hz = MIN(s->p->job->nmi_hz, (double)NMI_CPUS_HZ / s->p->job->smp);
-
-	return 1e6 / MAX(hz, 1);
-}
-
+/* The storm must not be what silences the guest, least of all a starved one. */
 static void inject(struct session *s)
 {
+	bool hold = s->watch.live.longest_us > NMI_HOLD_US || s->watch.state != LIVE_OK;
 	g_autoptr(GError) error = NULL;
-	int64_t now = now_us(s);
 
-	if (!s->host_nmi || s->splat_us || s->watch.scene.n_samples || now < s->next_nmi_us)
+	if (s->splat_us || s->watch.scene.n_samples || !nmi_storm_due(&s->storm, now_us(s), hold))
 		return;
-	if (s->watch.live.longest_us > NMI_HOLD_US || s->watch.state != LIVE_OK) {
-		/* the storm must not be what silences the guest, least of all a starved one: let it
-		 * come to breath */
-		s->next_nmi_us = now + NMI_LATE_US;
-		return;
-	}
-	if (!guest_nmi(s->guest, &error)) {
+	if (guest_nmi(s->guest, &error))
+		nmi_storm_next(&s->storm, now_us(s), s->rand);
+	else
 		explain_failure(s, &error);
-		return;
-	}
-	s->next_nmi_us = MAX(s->next_nmi_us, now - NMI_LATE_US) +
-			 nmi_period_us(s) * g_rand_double_range(s->rand, 0.5, 1.5);
 }
 
 /*
@@ -484,8 +435,8 @@ static int wait_ms(struct session *s)
 {
 	int64_t due_us = s->watch.status_phys ? s->watch.next_poll_us - now_us(s) : WATCH_POLL_US;
 
-	if (s->host_nmi)
-		due_us = MIN(due_us, s->next_nmi_us - now_us(s));
+	if (s->storm.on)
+		due_us = MIN(due_us, s->storm.next_us - now_us(s));
 	if (s->canary)
 		due_us = MIN(due_us, s->canary_us - now_us(s));
 	return CLAMP(due_us / 1000, 0, WATCH_POLL_US / 1000);

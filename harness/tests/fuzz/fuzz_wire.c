@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Fuzz what a guest can send: wire records in any pieces, symbol lists, register text. */
 #include "guest/regs.h"
+#include "parse/symbol_stream.h"
 #include "parse/symbols.h"
 #include "parse/wire.h"
 
@@ -15,6 +16,18 @@ static void on_record(const struct wire_record *record, void *user)
 	if (strlen(record->type) + strlen(record->payload) > WIRE_LINE_MAX ||
 	    !wire_format(again, sizeof(again), record->seq, record->type, record->payload))
 		abort();
+}
+
+/* Lines as payloads of records, and the whole as a deflated stream. */
+static void fuzz_stream(const char *text)
+{
+	g_autoptr(GString) sent = g_string_new(NULL), deflated = g_string_new(text);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (char **line = lines; *line && !symbol_stream_add(sent, *line); line++)
+		;
+	g_free(symbol_stream_text(sent));
+	g_free(symbol_stream_text(deflated));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,5 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (symbols_find(s, s->sym[i].addr) == &s->sym[s->n])
 			abort();
 	regs_parse(text, regs, 4);
+	fuzz_stream(text);
 	return 0;
 }
