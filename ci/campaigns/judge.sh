@@ -121,8 +121,9 @@ campaign() {
 		run_once "hang1-$seed" -k "file:$bad,id=control-bad" -p nmi-user-read --seed "$seed" --smp 1
 	done
 	run_once default
-	for seed in $(seq 20); do
-		starve run_once "starved-$seed" -k debian-bookworm --seed "$seed"
+	for seed in $(seq 10); do
+		starve run_once "starved-nmi-$seed" -k debian-bookworm -p nmi-user-read --seed "$seed"
+		starve run_once "starved-poke-$seed" -k debian-bookworm -p text-poke --seed "$seed"
 	done
 	[ -s "$work/selftest.txt" ] || build/klab selftest --fresh >"$work/selftest.txt" || true
 	for bench in boot console; do

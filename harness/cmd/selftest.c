@@ -170,7 +170,7 @@ static bool plan(struct selftest *t, const char *dir, GError **error)
 		cell = run_add_cell(t->r, t->kernel, probe, &options);
 		cell->foretold = true;
 		cell->once = c->value == VERDICT_INFRA;
-		canary_probe_free(probe);
+		probe_info_free(probe);
 	}
 	t->n = t->r->cells->len;
 	if (!t->n)
@@ -246,6 +246,22 @@ static bool prepare(struct selftest *t, kernel **ret_kernel, char **ret_path, GE
 	return *ret_path != NULL;
 }
 
+/*
+ * A host that others keep busy may turn the words of an answer: the whole is done again, a guest at a
+ * time, and that second answer stands.
+ */
+static bool run_twice(struct selftest *t, const char *path, GError **error)
+{
+	if (!run_cached(t, path, NULL, error))
+		return false;
+	if (is_passed(t) || t->end != SCHED_DONE)
+		return true;
+	progress_say(&cmd_progress, "selftest: a wrong answer; all again, one guest at a time");
+	selftest_clear(t);
+	*t = (struct selftest){ .lab = t->lab, .kernel = t->kernel, .jobs = 1, .quiet = t->quiet };
+	return run_cached(t, path, NULL, error);
+}
+
 /* NULL when all is well. */
 static char *find_trouble(struct selftest *t)
 {
@@ -258,7 +274,7 @@ static char *find_trouble(struct selftest *t)
 			return NULL;
 		progress_say(&cmd_progress, "selftest: provoking faults to see that they are found "
 			     "(about a minute, once a boot of this host)");
-		if (run_cached(t, path, NULL, &error))
+		if (run_twice(t, path, &error))
 			return is_passed(t) ? NULL : name_trouble(t);
 	}
 	return g_strdup_printf("the self-test could not run: %s", error->message);

@@ -5,10 +5,10 @@
 #include <fnmatch.h>
 #include <jansson.h>
 
-static void probe_info_free(gpointer data)
+void probe_info_free(struct probe_info *p)
 {
-	struct probe_info *p = data;
-
+	if (!p)
+		return;
 	g_free(p->name);
 	g_free(p->summary);
 	g_strfreev(p->hazards);
@@ -16,6 +16,11 @@ static void probe_info_free(gpointer data)
 	g_strfreev(p->amplify);
 	g_strfreev(p->counters);
 	g_free(p);
+}
+
+static void free_one(gpointer data)
+{
+	probe_info_free(data);
 }
 
 static char **get_list(const json_t *json, const char *key)
@@ -61,7 +66,7 @@ bool probes_parse(const char *text, size_t len, GPtrArray **ret, GError **error)
 {
 	json_error_t why;
 	json_t *json = json_loadb(text, len, 0, &why), *item;
-	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(probe_info_free);
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(free_one);
 	bool ok = json_is_array(json);
 	size_t i;
 

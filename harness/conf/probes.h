@@ -12,6 +12,7 @@ struct probe_info {
 	bool needs_nmi;
 	unsigned nmi_hz;	/* host injections a second that the probe wants */
 };
+void probe_info_free(struct probe_info *p);
 
 /* Array of struct probe_info *, in the order of the records. */
 bool probes_parse(const char *json, size_t len, GPtrArray **ret, GError **error);

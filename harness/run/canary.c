@@ -252,17 +252,6 @@ struct probe_info *canary_probe_new(const struct canary *c)
 	return p;
 }
 
-void canary_probe_free(struct probe_info *p)
-{
-	g_free(p->name);
-	g_free(p->summary);
-	g_strfreev(p->hazards);
-	g_strfreev(p->kconfig);
-	g_strfreev(p->amplify);
-	g_strfreev(p->counters);
-	g_free(p);
-}
-
 /* --- judging the judge -------------------------------------------------------------------------- */
 
 static bool fits(const struct canary_want *want, const struct verdict *given)

@@ -47,9 +47,8 @@ const struct canary *canary_of_probe(const char *probe);
  * CANARY_AGAIN: the vCPUs were doing something else, try again in a few milliseconds. */
 enum canary_try canary_provoke(const struct canary *c, struct guest *g, json_t **ret_what,
 			       GError **error);
-/* The record of its probe, for planning; probe_info_of_canary_free() it. */
+/* The record of its probe, for planning; probe_info_free() it. */
 struct probe_info *canary_probe_new(const struct canary *c);
-void canary_probe_free(struct probe_info *probe);
 
 /* Is this the verdict that it must get? UNSHOWN: the kernel cannot do it, or the lab failed. Pure. */
 enum canary_answer { CANARY_RIGHT, CANARY_WRONG, CANARY_UNSHOWN };

@@ -5,16 +5,6 @@
 
 $KLAB kernels pull debian-bookworm >/dev/null 2>&1 || complain "the pinned kernel cannot be had"
 export KLAB_TEST=cage-$$
-wait_for() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
-guest_runs() { [ -n "$(qemu_of "$KLAB_TEST")" ]; }
-guest_is_gone() { ! guest_runs; }
 field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 
 # may_write UID PATH: as that user, outside of any group

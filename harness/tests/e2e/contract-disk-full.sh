@@ -25,14 +25,6 @@ else
 	drain() { rm -f "$SCRATCH/full"; }
 fi
 
-wait_for() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
 second_began() {
 	[ "$(grep -ls '"ev":"begin"' "$disk"/run/jobs/*/*/journal.jsonl | wc -l)" -eq 2 ]
 }

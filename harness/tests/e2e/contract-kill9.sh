@@ -6,17 +6,6 @@
 $KLAB kernels pull debian-bookworm >/dev/null 2>&1 || complain "the pinned kernel cannot be had"
 export KLAB_TEST=kill9-$$
 
-# wait_for SECONDS COMMAND...: poll until it succeeds
-wait_for() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
-guest_runs() { [ -n "$(qemu_of "$KLAB_TEST")" ]; }
-guest_is_gone() { ! guest_runs; }
 probe_began() { grep -qs '"ev":"begin"' "$1"/jobs/*/0/journal.jsonl; }
 
 "$KLAB" run -k debian-bookworm -p text-poke --trust-engine --duration 60 --out "$SCRATCH/engine" \

@@ -49,6 +49,19 @@ qemu_of() {
 	done
 }
 
+guest_runs() { [ -n "$(qemu_of "$KLAB_TEST")" ]; }
+guest_is_gone() { ! guest_runs; }
+
+# wait_for SECONDS COMMAND...: poll until it succeeds
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
 finish() {
 	[ "$failures" -eq 0 ] || exit 1
 	exit 0

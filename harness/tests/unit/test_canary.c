@@ -33,7 +33,7 @@ static void test_table(void **state)
 		assert_true((c->value == VERDICT_AFFECTED) == (c->want[0].kind != KIND_NONE));
 		assert_true((c->value == VERDICT_INFRA) == (c->infra != INFRA_NONE));
 		assert_true(g_str_has_prefix(wanted, verdict_value_name(c->value)));
-		canary_probe_free(probe);
+		probe_info_free(probe);
 	}
 	assert_true(n >= 8);
 	assert_null(canary_of_probe("canary-"));
