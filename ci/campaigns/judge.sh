@@ -126,7 +126,7 @@ campaign() {
 		starve run_once "starved-nmi-$seed" -k debian-bookworm -p nmi-user-read --seed "$seed"
 		starve run_once "starved-poke-$seed" -k debian-bookworm -p text-poke --seed "$seed"
 	done
-	[ -s "$work/selftest.txt" ] || build/klab selftest --fresh >"$work/selftest.txt" || true
+	[ -s "$work/selftest.txt" ] || build/klab selftest >"$work/selftest.txt" || true
 	for bench in boot console; do
 		[ -s "$work/bench-$bench.txt" ] || build/harness/tests/bench_$bench >"$work/bench-$bench.txt"
 	done
