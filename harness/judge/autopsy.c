@@ -44,6 +44,49 @@ static bool cpu_spins(const struct hang_cpu *cpu)
 		frame_spins(cpu->stack[1]));
 }
 
+static bool is_guessed(const char *frame)
+{
+	return g_str_has_prefix(frame, "? ");
+}
+
+static bool stack_certain(const struct hang_cpu *cpu)
+{
+	for (unsigned i = 0; i < HANG_FRAMES_MAX && cpu->frame[i]; i++)
+		if (is_guessed(cpu->frame[i]))
+			return false;
+	return cpu->frame[0] != NULL;
+}
+
+/*
+ * Who waits with interrupts on is often met in one: the timer's comes on time, however long the wait.
+ * The stack from the waiting loop on, or NULL. Only where the walk through the interrupt is certain.
+ */
+static const char *const *wait_below(const struct hang_cpu *cpu)
+{
+	const char *const *frame = cpu->stack, *const *end = cpu->stack + STACK_MAX;
+
+	if (!stack_certain(cpu))
+		return NULL;
+	while (frame < end && *frame && !frame_context(*frame))
+		frame++;
+	while (frame < end && *frame && g_strcmp0(frame_context(*frame), "irq") == 0)
+		frame++;
+	return frame > cpu->stack && frame < end && *frame && frame_spins(*frame) ? frame : NULL;
+}
+
+/* What its title is made of; ends as cpu->stack does. */
+static const char *const *story_stack(const struct hang_cpu *cpu)
+{
+	const char *const *below = wait_below(cpu);
+
+	return below ? below : cpu->stack;
+}
+
+static unsigned story_len(const struct hang_cpu *cpu)
+{
+	return STACK_MAX - (story_stack(cpu) - cpu->stack);
+}
+
 static enum cpu_state cpu_state(const struct hang_cpu *cpu)
 {
 	if (cpu->beats)
@@ -54,7 +97,7 @@ static enum cpu_state cpu_state(const struct hang_cpu *cpu)
 		return CPU_RUNS;
 	if (!(cpu->rip[0] >> 63) && !(cpu->rip[1] >> 63))
 		return CPU_USER;
-	if (cpu_spins(cpu))
+	if (cpu_spins(cpu) || wait_below(cpu))
 		return CPU_SPINS;
 	return irqs_off(cpu) ? CPU_RUNS_IRQS_OFF : CPU_RUNS;
 }
@@ -132,7 +175,7 @@ static char *cpu_list(const enum cpu_state *states, unsigned n, enum cpu_state s
 /* How much the stack of a vCPU in the wanted state tells. */
 static unsigned story_score(const struct hang_cpu *cpu)
 {
-	g_autofree char *chain = autopsy_chain(cpu->stack, STACK_MAX, STACK_MAX);
+	g_autofree char *chain = autopsy_chain(story_stack(cpu), story_len(cpu), STACK_MAX);
 	unsigned score = 1;
 
 	if (!chain)
@@ -166,7 +209,8 @@ static char *state_title(const struct hang_cpu *cpus, const enum cpu_state *stat
 			 enum cpu_state state, const char *lead)
 {
 	int cpu = story_cpu(cpus, states, n, state);
-	g_autofree char *chain = autopsy_chain(cpus[cpu].stack, STACK_MAX, CHAIN_MAX);
+	g_autofree char *chain =
+		autopsy_chain(story_stack(&cpus[cpu]), story_len(&cpus[cpu]), CHAIN_MAX);
 	g_autofree char *list = cpu_list(states, n, state, false);
 	const char *const verbs[] = { [CPU_SPINS] = "spin",
 				      [CPU_RUNS_IRQS_OFF] = "run with IRQs off",
@@ -213,11 +257,6 @@ static char *top_symbols(const struct hang_cpu *cpus, unsigned n)
 static bool is_marker(const char *frame)
 {
 	return *frame == '<';
-}
-
-static bool is_guessed(const char *frame)
-{
-	return g_str_has_prefix(frame, "? ");
 }
 
 /* "nmi> irq> task": what runs, and what that has interrupted; NULL without frames. */
@@ -277,14 +316,6 @@ static char *may_hold(const struct hang_cpu *cpu, uint64_t lock)
 		g_string_append_printf(who, "%s%s", who->len ? " or " : "", cpu->frame[i + 1]);
 	}
 	return g_string_free(who, !who->len);
-}
-
-static bool stack_certain(const struct hang_cpu *cpu)
-{
-	for (unsigned i = 0; i < HANG_FRAMES_MAX && cpu->frame[i]; i++)
-		if (is_guessed(cpu->frame[i]))
-			return false;
-	return cpu->frame[0] != NULL;
 }
 
 /*

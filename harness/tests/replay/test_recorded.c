@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-static const char *const cases[] = { "nmi-deadlock", "nmi-deadlock-orc", "poke-oops" };
+static const char *const cases[] = { "nmi-deadlock", "nmi-deadlock-orc", "ipi-deadlock-in-tick",
+				     "poke-oops" };
 
 static const char *want(const json_t *expect, const char *key)
 {

@@ -111,6 +111,35 @@ static void test_title(void **state)
 }
 
 /* What was interrupted is another thing each time. */
+#define TICK "tick_sched_timer", "__sysvec_apic_timer_interrupt", "asm_sysvec_apic_timer_interrupt"
+#define TICK_FRAMES "tick_sched_timer+0x1/0x2", "asm_sysvec_apic_timer_interrupt+0x1/0x2", "<irq>"
+
+/* A cross call is waited for with interrupts on: the sample may find the tick. */
+static void test_wait_below_interrupt(void **state)
+{
+	const struct hang_cpu stuck = { RIP, OFF, .stack = { "stuck" }, .frame = { "stuck+0x1/0x2" } };
+	struct hang_cpu cpus[2] = {
+		{ RIP, ON, .stack = { TICK, "smp_call_function_many_cond", "text_poke_bp_batch" },
+		  .frame = { TICK_FRAMES, "smp_call_function_many_cond+0x1/0x2" } },
+		stuck,
+	};
+	struct autopsy a;
+
+	autopsy_hang(cpus, 2, &a);
+	assert_int_equal(a.kind, KIND_DEADLOCK);
+	assert_string_equal(a.title, "deadlock: text_poke_bp_batch");
+	autopsy_clear(&a);
+	/* what a guessed stack holds below the interrupt may be stale; and not all that is met waits */
+	cpus[0].frame[1] = "? asm_sysvec_apic_timer_interrupt+0x1/0x2";
+	autopsy_hang(cpus, 2, &a);
+	assert_int_equal(a.kind, KIND_LOCKUP);
+	autopsy_clear(&a);
+	cpus[0] = (struct hang_cpu){ RIP, ON, .stack = { TICK, "memcpy" }, .frame = { TICK_FRAMES } };
+	autopsy_hang(cpus, 2, &a);
+	assert_int_equal(a.kind, KIND_LOCKUP);
+	autopsy_clear(&a);
+}
+
 static void test_title_of_interrupt(void **state)
 {
 	static const char *const in_irq[] = { "stuck_handler", "handle_irq_event",
@@ -167,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_title),
 		cmocka_unit_test(test_title_of_interrupt),
+		cmocka_unit_test(test_wait_below_interrupt),
 		cmocka_unit_test(test_tasks),
 	};
 
