@@ -5,6 +5,8 @@
 
 $KLAB kernels pull debian-bookworm >/dev/null 2>&1 || complain "the pinned kernel cannot be had"
 export KLAB_TEST=cage-$$
+# then the engine is past its start, where it puts its filter on
+said_hello() { grep -qs '"ev":"hello"' "$SCRATCH"/run/jobs/*/0/journal.jsonl; }
 field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 
 # may_write UID PATH: as that user, outside of any group
@@ -17,7 +19,7 @@ may_write() {
 klab=$!
 if wait_for 120 guest_runs; then
 	qemu=$(qemu_of "$KLAB_TEST" | head -n 1)
-	sleep 1 # past its start
+	wait_for 120 said_hello || complain "the guest never said hello"
 	[ "$(field "$qemu" Seccomp)" = 2 ] || complain "no seccomp filter: $(field "$qemu" Seccomp)"
 	[ "$(field "$qemu" NoNewPrivs)" = 1 ] || complain "it can gain privileges"
 	[ "$(field "$qemu" CapEff)" = 0000000000000000 ] || complain "it has capabilities"
