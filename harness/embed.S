@@ -22,4 +22,10 @@ embed_\name\()_end:
 	embed control_config, "guests/config/control.config"
 	embed control_nmi_cocci, "guests/controls/nmi-user-read-deadlock.cocci"
 	embed control_poke_cocci, "guests/controls/text-poke-race.cocci"
+	embed control_queue_cocci, "guests/controls/bpf-queue-nmi-deadlock.cocci"
+	embed control_signal_cocci, "guests/controls/bpf-signal-rq-deadlock.cocci"
+	embed control_recursion_cocci, "guests/controls/raw-tp-recursion.cocci"
+	embed control_int3_cocci, "guests/controls/bpf-int3-kprobe-lost.cocci"
+	embed control_jle_cocci, "guests/controls/kprobe-jle-emulation.cocci"
+	embed control_indirect_cocci, "guests/controls/kprobe-indirect-call-emulation.cocci"
 	.section .note.GNU-stack,"",@progbits

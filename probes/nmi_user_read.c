@@ -5,35 +5,27 @@
  * A profiler's BPF program does this at each sample. On kernels with 0aef499f3172 and without
  * d319f344561d the copy looks the destination's vmalloc area up under a spin lock; an NMI that
  * lands on the lock's holder never returns. So: the destination is a big array map, which is
- *vmalloc memory, and a worker on each CPU holds that lock as often as it can:
- *
- *	map churn	BPF arrays, whose memory comes from vmalloc
- *	stack churn	fork and exit: kernel stacks are vmalloc memory under VMAP_STACK
- *	walk		/proc/vmallocinfo, which holds the lock for a whole chunk of its text
+ * vmalloc memory, and a worker on each CPU holds that lock as often as it can
+ * (lib/vmalloc_churn.h).
  *
  * The bytes that an NMI read in one of our threads must be the bytes that we wrote.
  */
 #include "probes/lib/probe.h"
 #include "probes/lib/util.h"
+#include "probes/lib/vmalloc_churn.h"
 #include "probes/nmi_user_read.h"
 #include "nmi_user_read.skel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/perf_event.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define CHURN_MAPS 16         /* maps a round */
-#define CHURN_FORKS 4         /* children alive at once: the kernel's stack cache holds fewer */
-#define CHURN_VALUE_OLD 40960 /* bytes: over 32 KiB, where BPF_F_MMAPABLE is not known */
 #define PMU_HZ 1000
 
 enum counter { COUNT_READS, COUNT_FAULTS, COUNT_COMPARED, COUNT_WRONG, COUNT_CHURN };
@@ -42,72 +34,21 @@ static struct {
 	struct nmi_user_read *skel;
 	int slots_fd;
 	uint64_t *words; /* one page of user memory */
-	unsigned map_flags, map_value;
 	int pmu_fd[WIRE_CPUS_MAX];
-	uint64_t churn[WIRE_CPUS_MAX][8]; /* [0] used: a cache line each */
+	struct {
+		struct vmalloc_churn of;
+	} __attribute__((aligned(64))) churn[WIRE_CPUS_MAX];
 	uint64_t wrong, compared;
 } state;
 
-/* Create and free a map in one call: the kernel takes the memory, then refuses the name. Unlike
- * close(2), which leaves the freeing to a kworker, this cannot run out of memory. */
-static void churn_map(void)
-{
-	union bpf_attr attr = {
-		.map_type = BPF_MAP_TYPE_ARRAY,
-		.key_size = 4,
-		.value_size = state.map_value,
-		.max_entries = 1,
-		.map_flags = state.map_flags,
-		.map_name = "?",
-	};
-	int fd = syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
-
-	if (fd >= 0)
-		close(fd);
-}
-
-static void churn_stacks(void)
-{
-	int n = 0;
-
-	for (; n < CHURN_FORKS; n++) {
-		/* Not fork(3): the children of a threaded process may do nothing but end. */
-		long pid = syscall(SYS_fork);
-
-		if (pid == 0)
-			syscall(SYS_exit_group, 0);
-		if (pid < 0)
-			break;
-	}
-	while (n > 0 && waitpid(-1, NULL, __WNOTHREAD) > 0)
-		n--;
-}
-
-static void churn_walk(int fd)
-{
-	char buf[4096];
-
-	if (fd < 0 || lseek(fd, 0, SEEK_SET))
-		return;
-	for (int i = 0; i < 8 && read(fd, buf, sizeof(buf)) > 0; i++)
-		;
-}
-
 static void worker(struct probe_run *run, unsigned cpu)
 {
-	int fd = open("/proc/vmallocinfo", O_RDONLY | O_CLOEXEC);
-	uint64_t rounds = 0;
+	struct vmalloc_churn *churn = &state.churn[cpu].of;
 
-	while (!probe_stopped(run)) {
-		for (int i = 0; i < CHURN_MAPS && !probe_stopped(run); i++)
-			churn_map();
-		churn_walk(fd);
-		if (rounds % 4 == 0)
-			churn_stacks();
-		__atomic_store_n(&state.churn[cpu][0], ++rounds, __ATOMIC_RELAXED);
-	}
-	if (fd >= 0)
-		close(fd);
+	vmalloc_churn_open(churn);
+	while (!probe_stopped(run))
+		vmalloc_churn_round(churn, run);
+	vmalloc_churn_close(churn);
 }
 
 /* With a PMU the guest makes its own NMIs. A sampling event without a buffer still interrupts. */
@@ -130,26 +71,6 @@ static bool pmu_start(struct probe_run *run)
 		state.pmu_fd[cpu] = fd;
 	}
 	return true;
-}
-
-static enum probe_result map_probe(struct probe_run *run)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4096, 1, &opts);
-
-	state.map_flags = BPF_F_MMAPABLE;
-	state.map_value = 4096;
-	if (fd < 0 && errno == EINVAL) {
-		state.map_flags = 0;
-		state.map_value = CHURN_VALUE_OLD;
-		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, CHURN_VALUE_OLD, 1, NULL);
-	}
-	if (fd < 0 && errno == ENOSYS)
-		return probe_skip(run, "CONFIG_BPF_SYSCALL is off: bpf(2) says ENOSYS");
-	if (fd < 0)
-		return probe_skip(run, "no BPF maps: bpf(2) says '%s'", strerror(errno));
-	close(fd);
-	return PROBE_PASS;
 }
 
 static int arm_slots(void)
@@ -200,11 +121,16 @@ static enum probe_result program_start(struct probe_run *run)
 static enum probe_result setup(struct probe_run *run)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	enum probe_result r = map_probe(run);
+	enum probe_result r;
+	int err;
 
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* BPF memory counts as locked below 5.11 */
-	if (r == PROBE_PASS)
-		r = words_make(run);
+	err = vmalloc_churn_setup();
+	if (err == -ENOSYS)
+		return probe_skip(run, "CONFIG_BPF_SYSCALL is off: bpf(2) says ENOSYS");
+	if (err)
+		return probe_skip(run, "no BPF maps: bpf(2) says '%s'", strerror(-err));
+	r = words_make(run);
 	if (r == PROBE_PASS)
 		r = program_start(run);
 	if (r != PROBE_PASS)
@@ -222,7 +148,7 @@ static void sample(struct probe_run *run)
 	struct nmi_slot slot;
 
 	for (uint32_t cpu = 0; cpu < run->ncpus; cpu++) {
-		churn += __atomic_load_n(&state.churn[cpu][0], __ATOMIC_RELAXED);
+		churn += __atomic_load_n(&state.churn[cpu].of.rounds, __ATOMIC_RELAXED);
 		if (bpf_map_lookup_elem(state.slots_fd, &cpu, &slot))
 			continue;
 		reads += slot.reads;
@@ -273,6 +199,7 @@ PROBE(nmi_user_read) = {
 	/* Each NMI that nobody claims is printed on the console, by every CPU: 200 a second made a
 	 * 4-CPU guest print without end and starved its heartbeats for 9 s. */
 	.nmi_hz = 25,
+	.proves_engine = true,
 	.setup = setup,
 	.worker = worker,
 	.sample = sample,

@@ -51,6 +51,26 @@ static void refuse(const char *probe, const char *reason)
 	link_send_json("end", end);
 }
 
+/* The host has checked them by the same records: what does not fit is a mix-up of versions. */
+static bool params_read(const json_t *json, struct runner_order *order)
+{
+	const struct probe_param *known = order->probe->params;
+	size_t left = json_object_size(json);
+
+	for (unsigned i = 0; known && known[i].name; i++) {
+		const json_t *value = json_object_get(json, known[i].name);
+		json_int_t n = json_integer_value(value);
+
+		if (!value)
+			continue;
+		if (n < known[i].min || n > known[i].max)
+			return false;
+		order->params[i] = n;
+		left--;
+	}
+	return !left;
+}
+
 static void command_start(const char *payload)
 {
 	json_t *json = json_loads(payload, 0, NULL);
@@ -65,6 +85,8 @@ static void command_start(const char *payload)
 		link_note("start '%s' ignored: '%s' still runs", name, agent.runner.probe->name);
 	} else if (!order.probe) {
 		refuse(name, "this agent has no such probe");
+	} else if (!params_read(json_object_get(json, "params"), &order)) {
+		refuse(name, "this agent's probe has no such parameter, or not this value of it");
 	} else {
 		if (duration_ms <= 0)
 			duration_ms = (order.probe->duration_s ?: PROBE_DURATION_S_DEFAULT) * 1000;

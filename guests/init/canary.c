@@ -24,10 +24,12 @@
 struct fault {
 	const char *name;
 	const char *needs;     /* a file, or NULL */
+	enum probe_result (*can)(struct probe_run *run); /* skips where the kernel cannot */
 	void (*prepare)(void); /* before the run begins */
 	void (*happen)(void);  /* once, FAULT_AFTER_MS into it */
 	void (*go_on)(void);   /* from then on, every PROBE_SAMPLE_MS */
 	void (*stress)(struct probe_run *run); /* on every CPU, until the run's end */
+	enum probe_result (*check)(struct probe_run *run); /* after a run that survived */
 };
 
 static const struct fault *fault;
@@ -125,14 +127,23 @@ static const struct fault faults[] = {
 	  .go_on = static_key_flip },
 	{ .name = "silent-stop" },
 	{ .name = "paused" },
+	{ .name = "lock-program",
+	  .can = canary_lock_prepare,
+	  .happen = canary_lock_happen,
+	  .check = canary_lock_check },
 	{ NULL },
 };
 
 static enum probe_result setup(struct probe_run *run)
 {
+	enum probe_result r;
+
 	run->rung = "idle";
 	if (fault->needs && access(fault->needs, W_OK))
 		return probe_skip(run, "this kernel has no '%s'", fault->needs);
+	r = fault->can ? fault->can(run) : PROBE_PASS;
+	if (r != PROBE_PASS)
+		return r;
 	if (fault->prepare)
 		fault->prepare();
 	begin_ns = clock_ns();
@@ -157,6 +168,11 @@ static void sample(struct probe_run *run)
 		fault->go_on();
 }
 
+static enum probe_result check(struct probe_run *run)
+{
+	return fault->check ? fault->check(run) : PROBE_PASS;
+}
+
 static PROBE(canary) = {
 	.name = "canary",
 	.summary = "idles while a fault is provoked",
@@ -165,6 +181,7 @@ static PROBE(canary) = {
 	.setup = setup,
 	.worker = worker,
 	.sample = sample,
+	.check = check,
 };
 
 const struct probe *canary_find(const char *name)

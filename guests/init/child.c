@@ -232,6 +232,7 @@ void child_main(const struct runner_order *order, int fd)
 		.rung = "none",
 		.nmi_source = "none",
 	};
+	memcpy(run.params, order->params, sizeof(run.params));
 	sampler_prefer();
 	r = run_whole(&run);
 	report_json("end", end_json(run.probe, r, run.reason));

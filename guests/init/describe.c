@@ -17,14 +17,26 @@ static json_t *strings(const char *const *list)
 	return array;
 }
 
+static json_t *params_json(const struct probe_param *p)
+{
+	json_t *array = json_array();
+
+	for (; p && p->name; p++)
+		json_array_append_new(array, json_pack("{ss ss si si}", "name", p->name, "summary",
+						       p->summary, "min", (int)p->min, "max",
+						       (int)p->max));
+	return array;
+}
+
 static json_t *probe_json(const struct probe *p)
 {
-	return json_pack("{ss ss so so so so si si sb si}", "name", p->name, "summary", p->summary,
+	return json_pack("{ss ss so so so so so si si sb si sb}", "name", p->name, "summary", p->summary,
 			 "hazards", strings(p->hazards), "kconfig", strings(p->kconfig), "amplify",
-			 strings(p->amplify), "counters", strings(p->counters), "min_cpus",
+			 strings(p->amplify), "counters", strings(p->counters), "params", params_json(p->params), "min_cpus",
 			 (int)(p->min_cpus ?: 1), "duration_s",
 			 (int)(p->duration_s ?: PROBE_DURATION_S_DEFAULT), "needs_nmi",
-			 p->needs_nmi, "nmi_hz", (int)p->nmi_hz);
+			 p->needs_nmi, "nmi_hz", (int)p->nmi_hz, "proves_engine",
+			 p->proves_engine);
 }
 
 const struct probe *probe_find(const char *name)

@@ -49,6 +49,7 @@ struct runner_order {
 	unsigned duration_ms;
 	unsigned grace_ms; /* for setup, check and teardown; 0: the default, a minute */
 	uint64_t seed;
+	unsigned params[PROBE_PARAMS_MAX]; /* 0: not chosen */
 };
 
 void runner_start(struct runner *r, const struct runner_order *order);
@@ -66,6 +67,11 @@ json_t *end_json(const struct probe *probe, enum probe_result result, const char
 /* canary.c: the probe behind "canary-FAULT", which is in no list; NULL for any other name. The fault
  * stays chosen: one canary a guest. */
 const struct probe *canary_find(const char *name);
+
+/* canary_lock.c: deadlock a CPU through BPF programs on a spin lock function, and with it all. */
+enum probe_result canary_lock_prepare(struct probe_run *run);
+void canary_lock_happen(void);
+enum probe_result canary_lock_check(struct probe_run *run);
 
 /* engine_stress.c: the work of the engine's proof, which is in no list; NULL for any other name. */
 const struct probe *engine_stress_find(const char *name);

@@ -13,7 +13,7 @@ static bool test_probes_whole(void)
 
 		while ((*p)->counters && (*p)->counters[counters])
 			counters++;
-		if (!(*p)->name || !(*p)->summary || !(*p)->hazards[0] || !counters ||
+		if (!(*p)->name || !(*p)->summary || !(*p)->hazards || !(*p)->hazards[0] || !counters ||
 		    counters > WIRE_COUNTERS_MAX || probe_find((*p)->name) != *p ||
 		    (*p)->needs_nmi != ((*p)->nmi_hz > 0))
 			return false;

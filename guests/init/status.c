@@ -56,17 +56,44 @@ struct wire_status *status_page(void)
 	return page;
 }
 
+static bool is_parked(unsigned cpu)
+{
+	return __atomic_load_n(&page->parked[cpu / 64], __ATOMIC_SEQ_CST) >> cpu % 64 & 1;
+}
+
+/*
+ * Our CPU is about to go offline. Below 5.11 a real-time thread that may run anywhere can be pulled
+ * onto a CPU that is on its way out, and lost there: so be pinned elsewhere before it goes. The
+ * order (last_ns, then parked; who parks does it the other way round) lets nobody take an old zero
+ * for an answer.
+ */
+static void step_aside(struct wire_cpu *cpu, unsigned self)
+{
+	while (is_parked(self)) {
+		if (!cpu_pin(0))
+			__atomic_store_n(&cpu->last_ns, 0, __ATOMIC_SEQ_CST);
+		sleep_ms(WIRE_BEAT_MS);
+	}
+}
+
 static void *beat(void *arg)
 {
 	struct wire_cpu *cpu = arg;
 	struct sched_param fifo = { .sched_priority = BEAT_PRIORITY };
+	unsigned self = cpu - page->cpu;
 
-	cpu_pin(cpu - page->cpu);
+	cpu_pin(self);
 	/* Refused is fine: then it beats as a fair task. */
 	sched_setscheduler(0, SCHED_FIFO, &fifo);
 	for (;;) {
-		__atomic_store_n(&cpu->last_ns, clock_ns(), __ATOMIC_RELAXED);
-		__atomic_store_n(&cpu->beats, cpu->beats + 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&cpu->last_ns, clock_ns(), __ATOMIC_SEQ_CST);
+		if (is_parked(self)) {
+			step_aside(cpu, self);
+			continue;
+		}
+		/* A beat on another CPU proves nothing about ours. */
+		if (sched_getcpu() == (int)self || !cpu_pin(self))
+			__atomic_store_n(&cpu->beats, cpu->beats + 1, __ATOMIC_RELAXED);
 		sleep_ms(WIRE_BEAT_MS);
 	}
 	return NULL;

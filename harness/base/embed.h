@@ -26,6 +26,12 @@ extern const char embed_vercmp_h[], embed_vercmp_h_end[];
 extern const char embed_control_config[], embed_control_config_end[];
 extern const char embed_control_nmi_cocci[], embed_control_nmi_cocci_end[];
 extern const char embed_control_poke_cocci[], embed_control_poke_cocci_end[];
+extern const char embed_control_queue_cocci[], embed_control_queue_cocci_end[];
+extern const char embed_control_signal_cocci[], embed_control_signal_cocci_end[];
+extern const char embed_control_recursion_cocci[], embed_control_recursion_cocci_end[];
+extern const char embed_control_int3_cocci[], embed_control_int3_cocci_end[];
+extern const char embed_control_jle_cocci[], embed_control_jle_cocci_end[];
+extern const char embed_control_indirect_cocci[], embed_control_indirect_cocci_end[];
 
 /* results/published/calibration.json: failure rates of the controls, as shipped. */
 extern const char embed_calibration_json[], embed_calibration_json_end[];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `klab calibrate`: build the two control kernels, run both through all probes, check that the lab
- * gives the right answers, and keep the failure rates. They bound how sure a later `clean` is.
+ * `klab calibrate`: build the control kernels, run all probes on the clean one and on each bad one
+ * those that must find its bugs, check that the lab gives the right answers, and keep the failure
+ * rates. They bound how sure a later `clean` is.
  */
 #include "base/fs.h"
 #include "cmd/calibrate_report.h"
@@ -10,6 +11,7 @@
 #include "cmd/runner.h"
 #include "kernel/control.h"
 
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -18,7 +20,7 @@
 #define SEED_DEFAULT 1
 
 static struct {
-	int repeat, smp, duration_s, jobs;
+	int repeat, clean_repeat, smp, duration_s, jobs;
 	gint64 seed;
 	char *amplify, *json, *out, *source, *suites;
 	char **probes;
@@ -28,6 +30,8 @@ static struct {
 static const GOptionEntry entries[] = {
 	{ "repeat", 0, 0, G_OPTION_ARG_INT, &opt.repeat, "Run each control N times (default 5)",
 	  "N" },
+	{ "clean-repeat", 0, 0, G_OPTION_ARG_INT, &opt.clean_repeat,
+	  "Only the first N times also what must find nothing (default: each time)", "N" },
 	{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &opt.probes, "Only these probes", "GLOB" },
 	{ "smp", 0, 0, G_OPTION_ARG_INT, &opt.smp, "vCPUs of the guests (default 4)", "N" },
 	{ "duration", 0, 0, G_OPTION_ARG_INT, &opt.duration_s, "Upper limit of each probe's run",
@@ -69,6 +73,10 @@ static bool check_options(enum delay_level *ret_level, GError **error)
 	if (opt.repeat < 1 || opt.repeat > REPEAT_MAX)
 		return lab_fail(error, LAB_ERROR_USAGE, "--repeat '%d' is not within 1 to %d",
 				opt.repeat, REPEAT_MAX);
+	opt.clean_repeat = opt.clean_repeat ? opt.clean_repeat : opt.repeat;
+	if (opt.clean_repeat < 1 || opt.clean_repeat > opt.repeat)
+		return lab_fail(error, LAB_ERROR_USAGE, "--clean-repeat '%d' is not within 1 to %d",
+				opt.clean_repeat, opt.repeat);
 	if (opt.smp < 1 || opt.smp > 64)
 		return lab_fail(error, LAB_ERROR_USAGE,
 				"--smp '%d' is not within 1 to 64 (the "
@@ -90,7 +98,7 @@ static bool check_options(enum delay_level *ret_level, GError **error)
 
 /* Everything that results borrow from. */
 struct controls {
-	struct kernel *bad, *clean;
+	struct kernel *kernels[CONTROL__COUNT];
 	GPtrArray *runs; /* of struct run * */
 	GArray *results; /* of struct calibrate_result */
 };
@@ -99,16 +107,8 @@ static void controls_clear(struct controls *s)
 {
 	g_clear_pointer(&s->results, g_array_unref);
 	g_clear_pointer(&s->runs, g_ptr_array_unref);
-	g_clear_pointer(&s->bad, kernel_free);
-	g_clear_pointer(&s->clean, kernel_free);
-}
-
-static const char *bug_of(const char *probe)
-{
-	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++)
-		if (!strcmp(bug->probe, probe))
-			return bug->hazard;
-	return NULL;
+	for (unsigned i = 0; i < CONTROL__COUNT; i++)
+		g_clear_pointer(&s->kernels[i], kernel_free);
 }
 
 static double ran_s(const struct cell *cell)
@@ -123,13 +123,16 @@ static double ran_s(const struct cell *cell)
 	return fmax(0, (end_us - last->began_us) / 1e6);
 }
 
-static void take_cell(struct controls *s, const struct cell *cell, unsigned repeat)
+static void take_cell(struct controls *s, const struct cell *cell, enum control control,
+		      unsigned repeat)
 {
+	const struct control_bug *bug = control_bug_for(control, cell->job->probe);
 	const struct verdict *v = &cell->verdict.v;
 	struct calibrate_result result = {
-		.bad = !strcmp(cell->job->kernel->sha256, s->bad->sha256),
+		.control = control_names[control],
 		.probe = cell->job->probe,
-		.hazard = bug_of(cell->job->probe),
+		.hazard = bug ? bug->hazard : NULL,
+		.is_native = bug && bug->is_native,
 		.repeat = repeat,
 		.value = cell->done ? v->value : VERDICT_INFRA,
 		.kind = cell->done ? v->kind : KIND_NONE,
@@ -149,15 +152,38 @@ static void take_cell(struct controls *s, const struct cell *cell, unsigned repe
 	g_array_append_val(s->results, result);
 }
 
-static bool run_once(struct controls *s, enum delay_level level, const char *dir, unsigned repeat,
-		     enum sched_end *ret_end, GError **error)
+static bool is_asked_for(const char *probe)
 {
-	g_autofree char *out = g_strdup_printf("%s/%u", dir, repeat);
-	const struct runner_kernel kernels[] = { { s->bad, true }, { s->clean, false } };
+	for (char **glob = opt.probes; glob && *glob; glob++)
+		if (!fnmatch(*glob, probe, 0))
+			return true;
+	return !opt.probes || !*opt.probes;
+}
+
+/* The probes that must find a bug of this control, ended by NULL. */
+static GPtrArray *probes_for(enum control control)
+{
+	GPtrArray *list = g_ptr_array_new();
+
+	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++)
+		if (bug->control == control && is_asked_for(bug->probe))
+			g_ptr_array_add(list, (char *)bug->probe);
+	g_ptr_array_add(list, NULL);
+	return list;
+}
+
+static bool run_control(struct controls *s, enum delay_level level, const char *dir,
+			enum control control, unsigned repeat, enum sched_end *ret_end,
+			GError **error)
+{
+	g_autofree char *out = g_strdup_printf("%s/%u/%s", dir, repeat, control_names[control]);
+	g_autoptr(GPtrArray) finders = probes_for(control);
+	bool all = control == CONTROL_CLEAN && repeat <= (unsigned)opt.clean_repeat;
+	const struct runner_kernel kernel = { s->kernels[control], control != CONTROL_CLEAN };
 	struct runner_params params = {
-		.kernels = kernels,
-		.n_kernels = G_N_ELEMENTS(kernels),
-		.probes = (const char *const *)opt.probes,
+		.kernels = &kernel,
+		.n_kernels = 1,
+		.probes = all ? (const char *const *)opt.probes : (void *)finders->pdata,
 		.smp = opt.smp,
 		.duration_s = opt.duration_s,
 		.seed = opt.seed + repeat - 1,
@@ -167,12 +193,25 @@ static bool run_once(struct controls *s, enum delay_level level, const char *dir
 	};
 	struct run *done;
 
-	progress_say(&cmd_progress, "controls: repetition %u of %d", repeat, opt.repeat);
+	if (!all && !finders->pdata[0])
+		return true;
+	progress_say(&cmd_progress, "control '%s': repetition %u of %d", control_names[control],
+		     repeat, opt.repeat);
 	if (!runner_run(&params, &done, ret_end, error))
 		return false;
 	g_ptr_array_add(s->runs, done);
 	for (unsigned i = 0; i < done->cells->len; i++)
-		take_cell(s, done->cells->pdata[i], repeat);
+		take_cell(s, done->cells->pdata[i], control, repeat);
+	return true;
+}
+
+/* The bad ones first: they are quick. */
+static bool run_once(struct controls *s, enum delay_level level, const char *dir, unsigned repeat,
+		     enum sched_end *ret_end, GError **error)
+{
+	for (unsigned i = CONTROL__COUNT; i-- > 0 && *ret_end == SCHED_DONE;)
+		if (!run_control(s, level, dir, i, repeat, ret_end, error))
+			return false;
 	return true;
 }
 
@@ -228,11 +267,11 @@ static bool conclude(const struct controls *s, int *ret_code, GError **error)
 
 static void print_controls(const struct controls *s)
 {
-	const struct kernel *kernels[] = { s->bad, s->clean };
+	for (unsigned i = 0; i < CONTROL__COUNT; i++) {
+		const struct kernel *k = s->kernels[i];
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(kernels); i++)
-		printf("%s %s %s %s\n", kernels[i]->id, kernels[i]->release, kernels[i]->sha256,
-		       kernels[i]->image);
+		printf("%s %s %s %s\n", k->id, k->release, k->sha256, k->image);
+	}
 }
 
 static int calibrate(struct controls *s, enum delay_level level, GError **error)
@@ -246,7 +285,7 @@ static int calibrate(struct controls *s, enum delay_level level, GError **error)
 	enum sched_end end;
 	int code;
 
-	if (!control_build(&params, &cmd_progress, &s->bad, &s->clean, error))
+	if (!control_build(&params, &cmd_progress, s->kernels, error))
 		return EXIT_INFRA;
 	if (opt.build_only) {
 		print_controls(s);

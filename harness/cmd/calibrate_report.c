@@ -10,13 +10,21 @@
 
 #define CLEAN_CONFIDENCE 0.99 /* the table says what exposure states clean with it */
 
+/* A failure that looks like another bug, or like none that is known, says nothing of this one. */
+static bool found(const struct calibrate_result *r)
+{
+	return r->value == VERDICT_AFFECTED && r->hazard && !g_strcmp0(r->found_hazard, r->hazard);
+}
+
 enum calibrate_answer calibrate_answer(const struct calibrate_result *r)
 {
-	enum verdict_value want = r->bad && r->hazard ? VERDICT_AFFECTED : VERDICT_CLEAN;
-
 	if (r->value != VERDICT_AFFECTED && r->value != VERDICT_CLEAN)
 		return ANSWER_NONE;
-	return r->value == want ? ANSWER_RIGHT : ANSWER_WRONG;
+	if (r->is_native)
+		return ANSWER_RIGHT;
+	if (r->value == VERDICT_CLEAN)
+		return r->hazard ? ANSWER_WRONG : ANSWER_RIGHT;
+	return found(r) ? ANSWER_RIGHT : ANSWER_WRONG;
 }
 
 int calibrate_exit(const struct calibrate_result *results, unsigned n)
@@ -40,19 +48,35 @@ static bool same_conditions(const struct calibrate_result *a, const struct calib
 	       !strcmp(a->amplify, b->amplify) && calibration_same_engine(a->engine, b->engine);
 }
 
-/* Exposure a second on the clean control, the fastest run; 0: none ran. */
-static double clean_pace(const struct calibrate_result *results, unsigned n,
-			 const struct calibrate_result *like)
+static bool same_bug(const struct calibrate_result *a, const struct calibrate_result *b)
+{
+	return a->hazard && b->hazard && !strcmp(a->hazard, b->hazard) && same_conditions(a, b);
+}
+
+/* Exposure a second of the fastest run, of those that should or should not fail; 0: none ran. */
+static double fastest(const struct calibrate_result *results, unsigned n,
+		      const struct calibrate_result *like, bool failing)
 {
 	double pace = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct calibrate_result *r = &results[i];
 
-		if (!r->bad && same_conditions(r, like) && r->ran_s > 0 && isfinite(r->exposure))
+		if (!r->hazard == failing || !same_conditions(r, like))
+			continue;
+		if (r->ran_s > 0 && isfinite(r->exposure))
 			pace = fmax(pace, r->exposure / r->ran_s);
 	}
 	return pace;
+}
+
+/* Of a probe that fails on each control the short runs must do: too fast rather than too slow. */
+static double pace_of(const struct calibrate_result *results, unsigned n,
+		      const struct calibrate_result *like)
+{
+	double pace = fastest(results, n, like, false);
+
+	return pace > 0 ? pace : fastest(results, n, like, true);
 }
 
 static struct rate_sum sum_of(const struct calibrate_result *results, unsigned n,
@@ -62,22 +86,20 @@ static struct rate_sum sum_of(const struct calibrate_result *results, unsigned n
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct calibrate_result *r = &results[i];
-		bool other = r->found_hazard && g_strcmp0(r->found_hazard, r->hazard);
 		double unread = isfinite(r->slack) ? r->slack : 0;
 
-		if (!r->bad || !same_conditions(r, like) || calibrate_answer(r) == ANSWER_NONE)
+		if (!same_bug(r, like) || calibrate_answer(r) == ANSWER_NONE)
 			continue;
-		rate_sum_add(&sum, r->value == VERDICT_AFFECTED && !other, r->exposure,
-			     fmax(unread, pace * CALIBRATE_UNREAD_S));
+		rate_sum_add(&sum, found(r), r->exposure, fmax(unread, pace * CALIBRATE_UNREAD_S));
 	}
 	return sum;
 }
 
-/* Is an earlier result of the same conditions the one that stands for them? */
+/* Is an earlier result of the same bug and conditions the one that stands for them? */
 static bool is_repeated(const struct calibrate_result *results, unsigned i)
 {
 	for (unsigned j = 0; j < i; j++)
-		if (results[j].bad && same_conditions(&results[j], &results[i]))
+		if (same_bug(&results[j], &results[i]))
 			return true;
 	return false;
 }
@@ -89,7 +111,7 @@ struct calibration *calibrate_rates(const struct calibrate_result *results, unsi
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct calibrate_result *r = &results[i];
-		double pace = clean_pace(results, n, r);
+		double pace = pace_of(results, n, r);
 		struct rate_sum sum = sum_of(results, n, r, pace);
 		struct calibration_entry entry = {
 			.probe = (char *)r->probe,
@@ -105,7 +127,8 @@ struct calibration *calibrate_rates(const struct calibrate_result *results, unsi
 			.when_s = when_s,
 		};
 
-		if (!r->bad || !r->hazard || is_repeated(results, i) || !(pace > 0) || !sum.runs)
+		if (!r->hazard || r->is_native || is_repeated(results, i) || !(pace > 0) ||
+		    !sum.runs)
 			continue;
 		entry.rate_lower = rate_lower(sum.failures, sum.exposure, CALIBRATION_CONFIDENCE);
 		calibration_put(rates, &entry);
@@ -124,19 +147,14 @@ static const char *answer_name(enum calibrate_answer answer)
 	return names[answer];
 }
 
-static const char *control_name(const struct calibrate_result *r)
-{
-	return r->bad ? "bad" : "clean";
-}
-
 static void print_result(GString *out, const struct calibrate_result *r)
 {
 	const char *text = r->value == VERDICT_AFFECTED && r->title ? r->title
 			   : r->value == VERDICT_CLEAN              ? ""
 								    : r->reason;
 
-	g_string_append_printf(out, "%-8s %-16s %3u  %-12s %-10s %8.2f %12.0f  %s\n",
-			       control_name(r), r->probe, r->repeat, verdict_value_name(r->value),
+	g_string_append_printf(out, "%-8s %-18s %3u  %-12s %-10s %8.2f %12.0f  %s\n", r->control,
+			       r->probe, r->repeat, verdict_value_name(r->value),
 			       answer_name(calibrate_answer(r)), r->ran_s, r->exposure,
 			       text ? text : "");
 }
@@ -145,7 +163,7 @@ static void print_rate(GString *out, const struct calibration_entry *e)
 {
 	g_autofree char *runs = g_strdup_printf("%u of %u", e->failures, e->runs);
 
-	g_string_append_printf(out, "%-16s %-24s %-10s %12.4g", e->probe, e->hazard, runs,
+	g_string_append_printf(out, "%-18s %-30s %-10s %12.4g", e->probe, e->hazard, runs,
 			       e->rate_lower);
 	if (e->rate_lower > 0)
 		g_string_append_printf(
@@ -160,13 +178,13 @@ char *calibrate_print(const struct calibrate_result *results, unsigned n,
 {
 	GString *out = g_string_new(NULL);
 
-	g_string_append_printf(out, "%-8s %-16s %3s  %-12s %-10s %8s %12s\n", "CONTROL", "PROBE",
+	g_string_append_printf(out, "%-8s %-18s %3s  %-12s %-10s %8s %12s\n", "CONTROL", "PROBE",
 			       "RUN", "VERDICT", "ANSWER", "SECONDS", "EXPOSURE");
 	for (unsigned i = 0; i < n; i++)
 		print_result(out, &results[i]);
 	if (!rates->entries->len)
 		return g_string_free(out, FALSE);
-	g_string_append_printf(out, "\n%-16s %-24s %-10s %12s %14s\n", "PROBE", "HAZARD", "FAILED",
+	g_string_append_printf(out, "\n%-18s %-30s %-10s %12s %14s\n", "PROBE", "HAZARD", "FAILED",
 			       "RATE, LOWER", "CLEAN AT 99 %");
 	for (unsigned i = 0; i < rates->entries->len; i++)
 		print_rate(out, rates->entries->pdata[i]);
@@ -182,7 +200,7 @@ static double finite_or_0(double value)
 static json_t *result_to_json(const struct calibrate_result *r)
 {
 	return json_pack("{ss ss si ss ss ss ss* ss* ss* sf sf sf ss ss ss si ss ss*}", "control",
-			 control_name(r), "probe", r->probe, "repeat", (int)r->repeat, "answer",
+			 r->control, "probe", r->probe, "repeat", (int)r->repeat, "answer",
 			 answer_name(calibrate_answer(r)), "verdict", verdict_value_name(r->value),
 			 "kind", verdict_kind_name(r->kind), "title", r->title, "reason", r->reason,
 			 "found_hazard", r->found_hazard, "exposure", finite_or_0(r->exposure),

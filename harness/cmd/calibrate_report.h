@@ -15,9 +15,10 @@
 
 /* One control x probe x repetition. Strings are borrowed. */
 struct calibrate_result {
-	bool bad; /* which control */
+	const char *control; /* its name */
 	const char *probe;
-	const char *hazard; /* the bug that the bad control has for this probe, or NULL */
+	const char *hazard; /* the bug that the probe must find there, or NULL: none */
+	bool is_native;     /* the tree has bugs there by itself: no answer is wrong */
 	unsigned repeat;    /* 1.. */
 	enum verdict_value value;
 	enum verdict_kind kind;
@@ -32,20 +33,20 @@ struct calibrate_result {
 
 enum calibrate_answer {
 	ANSWER_RIGHT,
-	ANSWER_WRONG, /* a verdict that is not true of this control */
+	ANSWER_WRONG, /* a verdict that is not true of this control, or affected by another bug */
 	ANSWER_NONE,  /* no verdict: infra, unsupported, inconclusive */
 };
 
-/* A probe without a known bug in the bad control is right there with clean. */
 enum calibrate_answer calibrate_answer(const struct calibrate_result *result);
 /* Exit code of the command: 1 a wrong answer, 3 one is missing or there are no results, 0 as
  * expected. */
 int calibrate_exit(const struct calibrate_result *results, unsigned n);
 
 /*
- * A rate for each probe, its hazard and conditions, out of all results of the bad control. A
- * failure that shows another hazard's signature counts as none. Probes whose clean control has no
- * exposure get no rate: there is no pace to bound what went unread.
+ * A rate for each probe, hazard and conditions, out of the results that should have found it. A
+ * failure without that hazard's signature counts as none. What went unread is bounded by the
+ * probe's pace where it finds nothing, or where it always fails by its pace there; without one
+ * there is no rate.
  */
 struct calibration *calibrate_rates(const struct calibrate_result *results, unsigned n,
 				    int64_t when_s);

@@ -236,13 +236,25 @@ bool lab_proof_kernel(struct lab *lab, const struct progress *progress, struct k
 	       kernel_fetch(specs->pdata[0], progress, ret, error);
 }
 
+/* Of struct probe_info *, borrowed. */
+static GPtrArray *probes_of_proof(const struct lab *lab)
+{
+	GPtrArray *chosen = g_ptr_array_new();
+
+	for (guint i = 0; i < lab->probes->len; i++)
+		if (((struct probe_info *)lab->probes->pdata[i])->proves_engine)
+			g_ptr_array_add(chosen, lab->probes->pdata[i]);
+	return chosen;
+}
+
 static bool prove(struct lab *lab, const struct lab_params *params, const struct progress *progress,
 		  GError **error)
 {
 	g_autoptr(kernel) kernel = NULL;
+	g_autoptr(GPtrArray) probes = probes_of_proof(lab);
 	struct engine_prove_params prove_params = {
 		.accel = lab->accel,
-		.probes = lab->probes,
+		.probes = probes,
 		.again = params->prove_again,
 		.minutes = params->prove_minutes,
 	};
@@ -353,13 +365,14 @@ void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, 
 		.engine_trouble = lab->engine_trouble,
 		.agent_sha256 = lab->agent,
 		.console_rules = lab->console_rules,
+		.params = plan->params,
 	};
 
 	for (guint i = 0; i < probes->len; i++) {
 		struct cell *cell = run_add_cell(r, kernel, probes->pdata[i], &options);
 
 		cell->foretold = plan->foretold || is_foretold(lab, kernel, probes->pdata[i]);
-		if (!plan->uncalibrated)
+		if (!plan->uncalibrated && !cell->job->params)
 			apply_calibration(lab, cell);
 	}
 	note_proof(lab, r);

@@ -62,6 +62,7 @@ struct lab_plan {
 	uint64_t seed;
 	enum delay_level amplify;
 	bool foretold;		/* known to be affected, whatever the hazards file says */
+	json_t *params;		/* chosen parameters of probes, NULL: none; borrowed */
 	bool uncalibrated;	/* look no failure rates up: clean states no bound */
 };
 /* Add kernel x probes to the run, with what hazards.yaml foretells and what calibration knows. */

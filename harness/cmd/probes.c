@@ -40,6 +40,16 @@ static void append_list(GString *out, const char *label, char *const *list)
 		g_string_append_printf(out, "  %-9s %s\n", label, joined);
 }
 
+static void append_knobs(GString *out, const struct probe_info *p)
+{
+	for (guint i = 0; i < p->knobs->len; i++) {
+		const struct probe_knob *knob = p->knobs->pdata[i];
+
+		g_string_append_printf(out, "  %-9s %s.%s=%u..%u: %s\n", i ? "" : "params", p->name,
+				       knob->name, knob->min, knob->max, knob->summary);
+	}
+}
+
 static bool print_text(GError **error)
 {
 	g_autoptr(GPtrArray) probes = NULL;
@@ -55,6 +65,7 @@ static bool print_text(GError **error)
 		append_list(out, "needs", p->kconfig);
 		append_list(out, "counts", p->counters);
 		append_list(out, "delayed", p->amplify);
+		append_knobs(out, p);
 		g_string_append_printf(out, "  %-9s %u s, %u CPU%s or more\n", "runs",
 				       p->duration_s, p->min_cpus, p->min_cpus == 1 ? "" : "s");
 	}

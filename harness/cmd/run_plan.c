@@ -14,6 +14,7 @@ void run_request_clear(struct run_request *req)
 {
 	g_strfreev(req->kernels);
 	g_strfreev(req->probes);
+	g_strfreev(req->params);
 	g_free(req->config);
 	g_free(req->hazards);
 	g_free(req->console_rules);
@@ -53,6 +54,10 @@ static const GOptionEntry options[] = {
 	  "default: set of the kernels file)", "GLOB" },
 	{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, AT(probes),
 	  "Probes by name; repeatable (default: all)", "GLOB" },
+	{ "param", 0, 0, G_OPTION_ARG_STRING_ARRAY, AT(params),
+	  "A probe's parameter, such as uprobe-storm.threads=8 (see 'klab probes'); repeatable; the "
+	  "shipped failure rates are not for such runs, clean is uncalibrated then",
+	  "PROBE.NAME=VALUE" },
 	{ "smp", 0, 0, G_OPTION_ARG_INT, AT(smp), "vCPUs of a guest (default: 4)", "N" },
 	{ "memory", 'm', 0, G_OPTION_ARG_INT, AT(memory),
 	  "Memory of a guest in MiB (default: 512 + 16 a vCPU)", "MIB" },
@@ -222,12 +227,16 @@ static bool plan_fresh(const struct run_request *req, struct lab *lab,
 	g_autoptr(GPtrArray) specs = NULL, probes = NULL, kernels = NULL;
 	g_autoptr(run) r = NULL;
 	g_autofree char *dir = NULL;
+	json_auto_t *chosen = NULL;
 
 	if (!amplify_of(req, &plan.amplify, error) ||
+	    !probes_params_parse(lab->probes, (const char *const *)req->params, &chosen,
+				 error) ||
 	    !matrix_select(lab->matrix, (const char *const *)req->kernels, &specs, error) ||
 	    !probes_select(lab->probes, (const char *const *)req->probes, &probes, error) ||
 	    !choose_dir(req, &dir, error))
 		return false;
+	plan.params = chosen;
 	r = run_new(dir, req->confidence);
 	r->full_duration = req->full_duration;
 	if (!fetch_all(specs, r, &kernels, error) ||

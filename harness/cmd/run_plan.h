@@ -6,7 +6,7 @@
 #include "cmd/lab.h"
 
 struct run_request {
-	char **kernels, **probes;
+	char **kernels, **probes, **params;
 	char *config, *hazards, *console_rules, *qemu, *accel, *amplify, *out, *json;
 	int smp, memory, duration, boot_timeout, timeout, jobs;
 	gint64 seed;

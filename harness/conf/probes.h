@@ -5,12 +5,21 @@
 
 #include "base/lab.h"
 
+#include <jansson.h>
+
+struct probe_knob {
+	char *name, *summary;
+	unsigned min, max;
+};
+
 struct probe_info {
 	char *name, *summary;
 	char **hazards, **kconfig, **amplify, **counters;	/* NULL-terminated, never NULL */
+	GPtrArray *knobs;	/* of struct probe_knob *: its parameters */
 	unsigned min_cpus, duration_s;
 	bool needs_nmi;
 	unsigned nmi_hz;	/* host injections a second that the probe wants */
+	bool proves_engine;	/* part of the engine's proof */
 };
 void probe_info_free(struct probe_info *p);
 
@@ -19,5 +28,11 @@ bool probes_parse(const char *json, size_t len, GPtrArray **ret, GError **error)
 /* Those whose name matches one of the globs (NULL or empty: all), borrowed from `all`; a glob without
  * a match is LAB_ERROR_USAGE. */
 bool probes_select(GPtrArray *all, const char *const *globs, GPtrArray **ret, GError **error);
+
+/*
+ * "PROBE.NAME=VALUE" texts (NULL: none) to a JSON object {PROBE: {NAME: VALUE}}, to be released by
+ * json_decref(). Anything that no probe's record allows is LAB_ERROR_USAGE.
+ */
+bool probes_params_parse(GPtrArray *all, const char *const *texts, json_t **ret, GError **error);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-#define RECIPE 2 /* raise when control_tree.c builds differently */
+#define RECIPE 3 /* raise when control_tree.c builds differently */
 #define PACKAGE "linux-source-6.1"
 #define SUITES "bookworm,bookworm-security"
 #define LOCK_TIMEOUT_S (4 * 3600)
@@ -22,15 +22,46 @@
 #define SMALL_MAX 4096 /* bytes of the cache's own marks */
 #define IMAGE_MAX (256u << 20)
 #define STEPS_GUESS 1360 /* lines of make for the shipped fragment on 6.1.192 */
-#define STEPS_RELINK 45 /* after two files have changed */
+#define STEPS_RELINK 120 /* after a few files have changed */
 #define HASH_DIGITS 16
 
+#define BPF_TRACE "kernel/trace/bpf_trace.c"
+
+const char *const control_names[CONTROL__COUNT] = { "clean", "bad", "bad-2", "bad-3" };
+
 const struct control_bug control_bugs[] = {
-	{ "nmi-user-read-deadlock", "nmi-user-read", "mm/usercopy.c", embed_control_nmi_cocci },
-	{ "text-poke-race", "text-poke", "arch/x86/kernel/alternative.c",
+	{ "bpf-hash-nmi-deadlock", CONTROL_CLEAN, "bpf-nmi-hash", .is_native = true },
+	{ "perf-group-offline-uaf", CONTROL_CLEAN, "perf-group-offline", .is_native = true },
+
+	{ "nmi-user-read-deadlock", CONTROL_BAD, "nmi-user-read", "mm/usercopy.c",
+	  embed_control_nmi_cocci },
+	{ "nmi-user-read-deadlock", CONTROL_BAD, "irq-user-read" },
+	{ "text-poke-race", CONTROL_BAD, "text-poke", "arch/x86/kernel/alternative.c",
 	  embed_control_poke_cocci },
+
+	{ "bpf-queue-nmi-deadlock", CONTROL_BAD_2, "bpf-nmi-maps", "kernel/bpf/queue_stack_maps.c",
+	  embed_control_queue_cocci },
+	{ "bpf-signal-rq-deadlock", CONTROL_BAD_2, "sched-trace", BPF_TRACE,
+	  embed_control_signal_cocci },
+	{ "raw-tp-recursion", CONTROL_BAD_2, "bpf-attach", BPF_TRACE,
+	  embed_control_recursion_cocci },
+	{ "kprobe-jle-emulation", CONTROL_BAD_2, "kprobe-churn",
+	  "arch/x86/include/asm/text-patching.h", embed_control_jle_cocci },
+
+	{ "bpf-int3-kprobe-lost", CONTROL_BAD_3, "bpf-attach", BPF_TRACE,
+	  embed_control_int3_cocci },
+	{ "kprobe-indirect-call-emulation", CONTROL_BAD_3, "kprobe-churn",
+	  "arch/x86/kernel/kprobes/core.c", embed_control_indirect_cocci },
 	{ NULL },
 };
+
+const struct control_bug *control_bug_for(enum control control, const char *probe)
+{
+	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++)
+		if (bug->control == control && !strcmp(bug->probe, probe))
+			return bug;
+	return NULL;
+}
 
 struct build {
 	const struct control_params *params;
@@ -90,7 +121,9 @@ static char *inputs_hash(const struct build *b)
 	g_string_append_printf(text, "recipe %d\n%s\nsource %s\n%s\n", RECIPE, b->compiler,
 			       source ? source : PACKAGE, embed_control_config);
 	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++)
-		g_string_append_printf(text, "%s\n%s\n", bug->file, bug->patch);
+		if (bug->patch)
+			g_string_append_printf(text, "%s %s\n%s\n", control_names[bug->control],
+					       bug->file, bug->patch);
 	return hash_text(text);
 }
 
@@ -104,23 +137,22 @@ static char *full_key(const struct build *b)
 
 /* ---- the cache ---- */
 
-static bool cached_load(const struct build *b, const char *key, struct kernel **ret_bad,
-			struct kernel **ret_clean, GError **error)
+static bool cached_load(const struct build *b, const char *key, struct kernel *ret[CONTROL__COUNT],
+			GError **error)
 {
 	g_autofree char *dir = g_build_filename(b->dir, key, NULL);
 
-	return control_result_load(dir, ret_bad, ret_clean, error);
+	return control_result_load(dir, ret, error);
 }
 
 /* The newest result of the same inputs is named by INPUTS.json: no package is asked for then. */
-static bool latest_load(const struct build *b, struct kernel **ret_bad, struct kernel **ret_clean)
+static bool latest_load(const struct build *b, struct kernel *ret[CONTROL__COUNT])
 {
 	g_autofree char *path = g_strdup_printf("%s/%s.json", b->dir, b->inputs);
 	json_t *latest = control_json_read(path);
 	const char *key = json_string_value(json_object_get(latest, "key"));
 	bool ok = key && strlen(key) == HASH_DIGITS &&
-		  strspn(key, "0123456789abcdef") == HASH_DIGITS &&
-		  cached_load(b, key, ret_bad, ret_clean, NULL);
+		  strspn(key, "0123456789abcdef") == HASH_DIGITS && cached_load(b, key, ret, NULL);
 
 	json_decref(latest);
 	return ok;
@@ -211,16 +243,24 @@ static bool image_make(struct build *b, struct control_tree *tree, unsigned whic
 	return true;
 }
 
-static bool patch_all(struct build *b, struct control_tree *tree, GError **error)
+/* The tree as it was unpacked, and the bugs of one control. */
+static bool tree_become(struct build *b, struct control_tree *tree, enum control which,
+			GError **error)
 {
+	if (!control_tree_restore(tree, error))
+		return false;
 	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++) {
 		g_autofree char *diff = NULL, *text = NULL;
 
+		if (bug->control != which || !bug->patch)
+			continue;
 		if (!control_tree_patch(tree, bug, &diff, error))
 			return false;
 		text = g_utf8_make_valid(diff, -1);
-		json_array_append_new(b->patches, json_pack("{ss ss ss}", "hazard", bug->hazard,
-							    "file", bug->file, "diff", text));
+		json_array_append_new(b->patches,
+				      json_pack("{ss ss ss ss}", "control", control_names[which],
+						"hazard", bug->hazard, "file", bug->file, "diff",
+						text));
 	}
 	return true;
 }
@@ -249,7 +289,7 @@ static void steps_remember(struct build *b, const struct control_tree *tree)
 		fs_write(path, text, strlen(text), NULL);
 }
 
-/* Clean first: the bad kernel is then two files and a link away. */
+/* Clean first: each bad kernel is then a few files and a link away. */
 static bool build_images(struct build *b, struct control_tree *tree, const char *archive,
 			 const char *out, GError **error)
 {
@@ -257,13 +297,18 @@ static bool build_images(struct build *b, struct control_tree *tree, const char 
 	g_autofree char *to = g_build_filename(out, "config", NULL);
 
 	tree_tune(tree, b);
-	if (!control_tree_unpack(tree, archive, error) || !control_tree_restore(tree, error) ||
+	if (!control_tree_unpack(tree, archive, error) ||
 	    !control_tree_configure(tree, embed_control_config, error) || !fs_mkdir(out, error) ||
-	    !copy_file(from, to, error) || !image_make(b, tree, CONTROL_CLEAN, out, error))
+	    !copy_file(from, to, error))
 		return false;
-	steps_remember(b, tree);
-	tree->steps_total = STEPS_RELINK;
-	return patch_all(b, tree, error) && image_make(b, tree, CONTROL_BAD, out, error);
+	for (enum control i = CONTROL_CLEAN; i < CONTROL__COUNT; i++) {
+		if (!tree_become(b, tree, i, error) || !image_make(b, tree, i, out, error))
+			return false;
+		if (i == CONTROL_CLEAN)
+			steps_remember(b, tree);
+		tree->steps_total = STEPS_RELINK;
+	}
+	return true;
 }
 
 static bool publish(const struct build *b, const char *work, const char *out, GError **error)
@@ -276,10 +321,10 @@ static bool publish(const struct build *b, const char *work, const char *out, GE
 		.package_sha256 = b->sha256,
 		.compiler = b->compiler,
 		.patches = b->patches,
-		.seconds = { b->seconds[0], b->seconds[1] },
 		.steps = b->steps,
 	};
 
+	memcpy(facts.seconds, b->seconds, sizeof(facts.seconds));
 	if (!control_result_write(out, &facts, error) || !fs_remove(dir, error))
 		return false;
 	if (rename(out, dir))
@@ -325,7 +370,7 @@ static int build_lock(const struct build *b, GError **error)
 }
 
 bool control_build(const struct control_params *params, const struct progress *progress,
-		   struct kernel **ret_bad, struct kernel **ret_clean, GError **error)
+		   struct kernel *ret[CONTROL__COUNT], GError **error)
 {
 	g_auto(build) b = { .params = params, .progress = progress, .patches = json_array() };
 	g_autofree char *work = NULL, *archive = NULL;
@@ -340,13 +385,12 @@ bool control_build(const struct control_params *params, const struct progress *p
 	lock = build_lock(&b, error);
 	if (lock < 0)
 		return false;
-	if (!params->refresh && latest_load(&b, ret_bad, ret_clean))
+	if (!params->refresh && latest_load(&b, ret))
 		return true;
 	if (!have_tools(error) || !fs_mkdir(work, error) || !source_get(&b, work, &archive, error))
 		return false;
 	/* The source may be the one that was built already. */
-	if (cached_load(&b, b.key, ret_bad, ret_clean, NULL))
+	if (cached_load(&b, b.key, ret, NULL))
 		return fs_remove(work, error);
-	return build_all(&b, work, archive, error) &&
-	       cached_load(&b, b.key, ret_bad, ret_clean, error);
+	return build_all(&b, work, archive, error) && cached_load(&b, b.key, ret, error);
 }

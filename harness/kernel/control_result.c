@@ -8,10 +8,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define MANIFEST_SCHEMA 1
+#define MANIFEST_SCHEMA 2
 #define MANIFEST_MAX (1u << 20)
-
-const char *const control_names[CONTROL__COUNT] = { "bad", "clean" };
 
 json_t *control_json_read(const char *path)
 {
@@ -46,9 +44,13 @@ static bool images_hash(const char *dir, char *ret[CONTROL__COUNT], GError **err
 		ret[i] = fs_sha256(path, error);
 		if (!ret[i])
 			return false;
+		for (unsigned j = 0; j < i; j++)
+			if (!strcmp(ret[i], ret[j]))
+				return lab_fail(error, LAB_ERROR_INFRA,
+						"the control kernels '%s' and '%s' came out equal",
+						control_names[j], control_names[i]);
 	}
-	return strcmp(ret[CONTROL_BAD], ret[CONTROL_CLEAN]) ||
-	       lab_fail(error, LAB_ERROR_INFRA, "the control kernels came out equal");
+	return true;
 }
 
 static json_t *manifest(const struct control_facts *facts, char *const sha256[CONTROL__COUNT])
@@ -130,21 +132,34 @@ static struct kernel *image_load(const char *dir, unsigned which, const json_t *
 	return image_identify(k, error) ? g_steal_pointer(&k) : NULL;
 }
 
-bool control_result_load(const char *dir, struct kernel **ret_bad, struct kernel **ret_clean,
-			 GError **error)
+static bool images_load(const char *dir, const json_t *root, struct kernel *ret[CONTROL__COUNT],
+			GError **error)
+{
+	struct kernel *loaded[CONTROL__COUNT] = { NULL };
+	unsigned n = 0;
+
+	while (n < CONTROL__COUNT && (loaded[n] = image_load(dir, n, root, error)))
+		n++;
+	if (n == CONTROL__COUNT) {
+		memcpy(ret, loaded, sizeof(loaded));
+		return true;
+	}
+	while (n--)
+		kernel_free(loaded[n]);
+	return false;
+}
+
+bool control_result_load(const char *dir, struct kernel *ret[CONTROL__COUNT], GError **error)
 {
 	g_autofree char *path = g_build_filename(dir, "manifest.json", NULL);
 	json_t *root = control_json_read(path);
-	g_autoptr(kernel) bad = NULL, clean = NULL;
+	bool ok;
 
 	if (json_integer_value(json_object_get(root, "schema")) != MANIFEST_SCHEMA)
-		lab_fail(error, LAB_ERROR_INFRA, "'%s' is no manifest of control kernels", path);
-	else if ((bad = image_load(dir, CONTROL_BAD, root, error)))
-		clean = image_load(dir, CONTROL_CLEAN, root, error);
+		ok = lab_fail(error, LAB_ERROR_INFRA, "'%s' is no manifest of control kernels",
+			      path);
+	else
+		ok = images_load(dir, root, ret, error);
 	json_decref(root);
-	if (!clean)
-		return false;
-	*ret_bad = g_steal_pointer(&bad);
-	*ret_clean = g_steal_pointer(&clean);
-	return true;
+	return ok;
 }

@@ -81,6 +81,8 @@ static bool keep_pristine(struct control_tree *tree, GError **error)
 		g_autofree char *to = pristine_path(tree, bug), *text = NULL;
 		size_t len;
 
+		if (!bug->patch)
+			continue;
 		if (!fs_read(from, SOURCE_FILE_MAX, &text, &len, error) ||
 		    !fs_write(to, text, len, error))
 			return false;
@@ -124,6 +126,8 @@ bool control_tree_restore(struct control_tree *tree, GError **error)
 		g_autofree char *from = pristine_path(tree, bug), *text = NULL, *now = NULL;
 		size_t len, now_len;
 
+		if (!bug->patch)
+			continue;
 		if (!fs_read(from, SOURCE_FILE_MAX, &text, &len, error) ||
 		    !fs_read(to, SOURCE_FILE_MAX, &now, &now_len, error))
 			return false;
@@ -217,6 +221,8 @@ static bool run_make(struct control_tree *tree, const char *name, const char *ta
 	g_autofree char *cc = g_strdup_printf("CC=%s", tree->compiler);
 	g_autofree char *host = g_strdup_printf("KBUILD_BUILD_HOST=%s", name);
 	g_autofree char *fragment = g_strdup_printf("KCONFIG_ALLCONFIG=%s/fragment", tree->dir);
+	/* The next work folder has another name: what ccache knows of this one holds there too. */
+	g_autofree char *base = g_strdup_printf("CCACHE_BASEDIR=%s", tree->dir);
 	const char *const argv[] = { "sh",
 				     "-c",
 				     guarded,
@@ -238,6 +244,7 @@ static bool run_make(struct control_tree *tree, const char *name, const char *ta
 				     NULL };
 	const char *const env[] = { host,
 				    fragment,
+				    base,
 				    "KBUILD_BUILD_USER=klab",
 				    "KBUILD_BUILD_VERSION=1",
 				    "KBUILD_BUILD_TIMESTAMP=1970-01-01",

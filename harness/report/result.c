@@ -96,7 +96,7 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 		json_array_append_new(jobs, job_json(r, cell, cell->outcomes->pdata[i]));
 	return json_pack(
 		"{s:s, s:s, s:s, s:o, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:s?, "
-		"s:s, s:s?, s:s?, s:o?, s:o?, s:b, s:s?, s:s?, s:o, s:o}",
+		"s:s, s:s?, s:s?, s:o?, s:o?, s:b, s:s?, s:s?, s:o, s:O*, s:o}",
 		"id", cell->job->cell, "kernel", cell->job->kernel->id, "probe", cell->job->probe,
 		"hazards", strings(cell->hazards), "verdict", verdict_value_name(cv->v.value), "kind",
 		verdict_kind_name(cv->v.kind), "title", cv->v.title, "reason", cv->v.reason, "hazard",
@@ -108,8 +108,8 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 		strings(o->verdict.findings), "limits",
 		o->limits ? json_incref(o->limits) : json_array(), "foretold", cell->foretold,
 		"calibration", isfinite(cv->p_missed) ? cell->calibration : NULL, "infra_class",
-		infra_name(&cv->v), "p_missed_average", number(p_missed_average(cell)), "jobs",
-		jobs);
+		infra_name(&cv->v), "p_missed_average", number(p_missed_average(cell)), "params",
+		cell->job->params, "jobs", jobs);
 }
 
 static json_t *kernel_json(const struct kernel *k)

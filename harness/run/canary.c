@@ -182,6 +182,9 @@ static const struct canary canaries[] = {
 	  /* a kernel that tells no symbols does not tell who waits for whom */
 	  .want = { { KIND_DEADLOCK, "deadlock: *" }, { KIND_LOCKUP, "lockup: *(no symbols)" } },
 	  .provoke = stuck },
+	{ .name = "lock-program", .summary = "BPF programs on a spin lock function take a lock",
+	  .by = "guest", .value = VERDICT_AFFECTED,
+	  .want = { { KIND_DEADLOCK, "deadlock: *" }, { KIND_LOCKUP, "lockup: *" } } },
 	{ .name = "silent-stop", .summary = "all vCPUs halt with interrupts off", .by = "host",
 	  .value = VERDICT_AFFECTED,
 	  .want = { { KIND_SILENT_STOP, "silent-stop: vCPUs 0,1 halted with IRQs off" } },

@@ -20,6 +20,7 @@ void job_free(struct job *j)
 	engine_free(j->engine);
 	g_free(j->engine_trouble);
 	g_free(j->agent_sha256);
+	json_decref(j->params);
 	json_decref(j->console_rules);
 	g_free(j);
 }
@@ -103,7 +104,7 @@ json_t *job_to_json(const struct job *j)
 
 	/* the seed is a string: JSON readers elsewhere keep 53 bits of a number */
 	return json_pack("{s:i, s:s, s:i, s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, "
-			 "s:o, s:s?, s:s, s:f, s:b, s:b, s:O*}",
+			 "s:o, s:s?, s:s, s:f, s:b, s:b, s:O*, s:O*}",
 			 "schema", JOB_SCHEMA, "cell", j->cell, "attempt", (int)j->attempt, "kernel",
 			 kernel_to_json(j->kernel), "probe", j->probe, "amplify_globs",
 			 list_to_json(j->amplify_globs), "counters", list_to_json(j->counters),
@@ -112,7 +113,8 @@ json_t *job_to_json(const struct job *j)
 			 delay_level_name(j->amplify), "accel", j->accel, "cpu_model", j->cpu_model,
 			 "engine", engine_to_json(j->engine), "engine_trouble", j->engine_trouble,
 			 "agent_sha256", j->agent_sha256, "exposure_target", j->exposure_target,
-			 "alone", j->alone, "dump", j->dump, "console_rules", j->console_rules);
+			 "alone", j->alone, "dump", j->dump, "console_rules", j->console_rules,
+			 "params", j->params);
 }
 
 static bool get_ranged(const json_t *json, const char *key, unsigned lo, unsigned hi, unsigned *ret)
@@ -158,6 +160,7 @@ bool job_from_json(const json_t *json, struct job **ret, GError **error)
 	j->exposure_target = MAX(json_number_value(json_object_get(json, "exposure_target")), 0);
 	j->alone = json_is_true(json_object_get(json, "alone"));
 	j->dump = json_is_true(json_object_get(json, "dump"));
+	j->params = json_deep_copy(json_object_get(json, "params"));
 	j->console_rules = json_deep_copy(json_object_get(json, "console_rules"));
 	if (!get_numbers(json, j) || !amplify || !delay_level_parse(amplify, &j->amplify) ||
 	    !j->cell || !j->probe || !j->accel || !j->cpu_model || !j->agent_sha256 ||

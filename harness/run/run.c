@@ -126,6 +126,14 @@ static uint64_t derive_seed(uint64_t seed, const char *cell)
 	return g_ascii_strtoull(digest, NULL, 16);
 }
 
+/* The one parameter that the host acts on: it injects the NMIs. */
+static unsigned chosen_nmi_hz(const json_t *params, const struct probe_info *probe)
+{
+	json_t *hz = json_object_get(json_object_get(params, probe->name), "nmi-hz");
+
+	return !probe->needs_nmi ? 0 : hz ? json_integer_value(hz) : probe->nmi_hz;
+}
+
 struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const struct probe_info *probe,
 			  const struct plan_options *o)
 {
@@ -138,7 +146,7 @@ struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const stru
 		.probe = probe->name,
 		.amplify_globs = probe->amplify,
 		.counters = probe->counters,
-		.nmi_hz = probe->needs_nmi ? probe->nmi_hz : 0,
+		.nmi_hz = chosen_nmi_hz(o->params, probe),
 		.smp = smp,
 		.mem_mib = o->mem_mib ? o->mem_mib : 512 + 16 * smp,
 		.duration_ms = 1000 * (o->duration_s ? o->duration_s : probe->duration_s),
@@ -150,6 +158,7 @@ struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const stru
 		.engine = (struct engine *)o->engine,
 		.engine_trouble = (char *)o->engine_trouble,
 		.agent_sha256 = (char *)o->agent_sha256,
+		.params = json_object_get(o->params, probe->name),
 	};
 	struct cell *cell;
 

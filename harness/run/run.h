@@ -58,6 +58,7 @@ struct plan_options {
 	const char *engine_trouble;
 	const char *agent_sha256;
 	const struct console_rules *console_rules;	/* or NULL: none */
+	json_t *params;	/* of all probes, as probes_params_parse() gives; or NULL: none */
 };
 
 struct run *run_new(const char *dir, double confidence);

@@ -131,9 +131,9 @@ static void start_probe(struct session *s)
 	const struct job *job = s->p->job;
 
 	enter(s, STATE_SETUP, SETUP_LIMIT_US);
-	say(s, "start", json_pack("{s:s, s:i, s:I}", "probe", job->probe, "duration_ms",
+	say(s, "start", json_pack("{s:s, s:i, s:I, s:O*}", "probe", job->probe, "duration_ms",
 				  (int)job->duration_ms, "seed",
-				  (json_int_t)(job->seed & G_MAXINT64)));
+				  (json_int_t)(job->seed & G_MAXINT64), "params", job->params));
 }
 
 static void on_hello(struct session *s, json_t *json)
@@ -317,10 +317,20 @@ static void explain_failure(struct session *s, GError **error)
 	g_clear_error(error);
 }
 
+/* A CPU on its way offline or back beats no more: whether the storm keeps it does not show. */
+static bool any_parked(const struct wire_status *page)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(page->parked); i++)
+		if (page->parked[i])
+			return true;
+	return false;
+}
+
 /* The storm must not be what silences the guest, least of all a starved one. */
 static void inject(struct session *s)
 {
-	bool hold = s->watch.live.longest_us > NMI_HOLD_US || s->watch.state != LIVE_OK;
+	bool hold = s->watch.live.longest_us > NMI_HOLD_US || s->watch.state != LIVE_OK ||
+		    any_parked(&s->watch.page);
 	g_autoptr(GError) error = NULL;
 
 	if (s->splat_us || s->watch.scene.n_samples || !nmi_storm_due(&s->storm, now_us(s), hold))

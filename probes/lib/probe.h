@@ -26,6 +26,7 @@
 #define PROBE_SAMPLE_MS 25
 #define PROBE_REASON_MAX 400
 #define PROBE_DURATION_S_DEFAULT 15
+#define PROBE_PARAMS_MAX 4
 
 enum probe_result {
 	PROBE_PASS,
@@ -41,11 +42,19 @@ enum probe_result {
 #define FAIL_KILLED_TASK "killed-task: "
 #define FAIL_HUNG_TASK "hung-task: "
 
+/* A knob of a probe, for `klab run --param PROBE.NAME=VALUE`. */
+struct probe_param {
+	const char *name;    /* [a-z-] */
+	const char *summary; /* with its unit, and how the default follows from the CPUs */
+	unsigned min, max;   /* min is 1 or more: 0 says that nobody chose */
+};
+
 struct probe_run {
 	const struct probe *probe;
 	unsigned ncpus; /* CPUs with a worker: 0..ncpus-1, at most WIRE_CPUS_MAX */
 	uint64_t seed;
 	unsigned duration_ms;
+	unsigned params[PROBE_PARAMS_MAX]; /* by probe_param() */
 	struct wire_status *status;
 	const char *rung;       /* setup() names it; static string */
 	const char *nmi_source; /* "host", "pmu" or "none"; static string */
@@ -60,10 +69,12 @@ struct probe {
 	const char *const *kconfig;  /* "CONFIG_X=y" that it cannot do without */
 	const char *const *amplify;  /* globs over kernel symbols, old names and new */
 	const char *const *counters; /* names; [0] is the exposure */
+	const struct probe_param *params; /* NULL name at the end, or NULL: no knobs */
 	unsigned min_cpus;           /* 0 means 1 */
 	unsigned duration_s;         /* 0 means PROBE_DURATION_S_DEFAULT */
 	bool needs_nmi;              /* the host injects NMIs unless the guest has a PMU */
 	unsigned nmi_hz;             /* injections a second that it wants */
+	bool proves_engine;          /* sound kernels of any age stand it: see klab doctor --engine */
 	enum probe_result (*setup)(struct probe_run *run);
 	void (*worker)(struct probe_run *run, unsigned cpu);
 	void (*sample)(struct probe_run *run);
@@ -72,6 +83,7 @@ struct probe {
 };
 
 #define PROBE(id) const struct probe probe_##id
+#define PARAMS(...) ((const struct probe_param[]){ __VA_ARGS__, { NULL } })
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* All probes of this binary, NULL-terminated: made by klab_probe() in CMake. */
@@ -83,6 +95,12 @@ const struct probe *probe_find(const char *name);
 static inline bool probe_stopped(const struct probe_run *run)
 {
 	return __atomic_load_n(&run->stop, __ATOMIC_RELAXED);
+}
+
+/* The value of the record's parameter i that was asked for, else `fallback`. */
+static inline unsigned probe_param(const struct probe_run *run, unsigned i, unsigned fallback)
+{
+	return run->params[i] ? run->params[i] : fallback;
 }
 
 /* Publish the value of counter i. */

@@ -105,7 +105,8 @@ int kprobe_site_find(struct kprobe_site *site, const char *const *symbols,
 
 int kprobe_site_counts(const struct kprobe_site *site, struct kprobe_counts *ret)
 {
-	char buf[4096], path[PATH_SIZE], name[64], *save, *line;
+	static char buf[65536]; /* a line a kprobe */
+	char path[PATH_SIZE], name[64], *save, *line;
 	unsigned long long hits, missed;
 	int err = root_path(path, "kprobe_profile");
 
@@ -121,4 +122,19 @@ int kprobe_site_counts(const struct kprobe_site *site, struct kprobe_counts *ret
 		return 0;
 	}
 	return -ENOENT;
+}
+
+bool kprobe_counts_lost(uint64_t calls, const struct kprobe_counts *counts, unsigned ncpus)
+{
+	return calls > counts->hits && calls - counts->hits > counts->missed * ncpus;
+}
+
+const char *kprobe_missing(void)
+{
+	if (!tracefs_root())
+		return "CONFIG_FTRACE is off: no tracefs";
+	if (tracefs_write("kprobe_events", "\n") == -ENOENT)
+		return "CONFIG_KPROBE_EVENTS (CONFIG_KPROBE_EVENT below 4.11) is off: no "
+		       "'kprobe_events'";
+	return NULL;
 }

@@ -37,4 +37,10 @@ int kprobe_site_enable(const struct kprobe_site *site, bool on);
 int kprobe_site_counts(const struct kprobe_site *site, struct kprobe_counts *ret);
 void kprobe_site_remove(struct kprobe_site *site);
 
+/* Are there calls that were neither seen nor reported as missed? The kernel counts misses without
+ * locking, so that of ncpus that miss at once one alone may count. */
+bool kprobe_counts_lost(uint64_t calls, const struct kprobe_counts *counts, unsigned ncpus);
+/* Why there is no kprobe_events, or nothing to be put into it: for probe_skip(). */
+const char *kprobe_missing(void);
+
 #endif

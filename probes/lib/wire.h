@@ -66,7 +66,8 @@ enum wire_phase {
 
 struct wire_cpu {
 	uint64_t beats;		/* one every WIRE_BEAT_MS by a thread pinned to this CPU */
-	uint64_t last_ns;	/* the guest's CLOCK_MONOTONIC at the last beat */
+	uint64_t last_ns;	/* the guest's CLOCK_MONOTONIC at the last beat; 0: the thread has
+				 * left this CPU, as it is parked */
 };
 
 /*

@@ -7,7 +7,7 @@ $KLAB kernels pull debian-bookworm >/dev/null 2>&1 || complain "the pinned kerne
 chmod 755 "$SCRATCH"
 cp "$BUILD/harness/tests/fake_qemu" "$SCRATCH/qemu"
 echo exit >"$SCRATCH/qemu.mode"
-expect 3 "$KLAB" run -k debian-bookworm --amplify off --qemu "$SCRATCH/qemu" --accel tcg \
+expect 3 "$KLAB" run -k debian-bookworm -p nmi-user-read -p text-poke --amplify off --qemu "$SCRATCH/qemu" --accel tcg \
 	--trust-engine --no-selftest --out "$SCRATCH/run"
 cp "$SCRATCH/run/result.json" "$SCRATCH/before"
 

@@ -25,7 +25,7 @@ deb27='#1 SMP PREEMPT_DYNAMIC Debian 6.1.27-1 (2023-05-08)'
 deb38='#1 SMP PREEMPT_DYNAMIC Debian 6.1.38-1 (2023-07-14)'
 expect 1 'nmi-user-read: affected (declared)' $check --release 6.1.0-9-amd64 --version "$deb27"
 expect 0 'text-poke: clean' $check --release 6.1.0-9-amd64 --version "$deb27" --op text-poke
-expect 0 'nmi-user-read: clean (declared)' $check --release 6.1.0-10-amd64 --version "$deb38"
+expect 0 'nmi-user-read: clean (declared)' $check --op nmi-user-read --release 6.1.0-10-amd64 --version "$deb38"
 expect 4 'nmi-user-read: unknown' $check --release 6.1.0-9-amd64 --op nmi-user-read
 expect 1 'unknown taken for affected' $check --release 6.1.0-9-amd64 --strict
 expect 0 'FORCED to pass' $check --release 6.1.20 --force

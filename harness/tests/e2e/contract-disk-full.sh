@@ -32,7 +32,7 @@ sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 judged() { "$KLAB" report "$disk/run" --format json | jq -c '[.cells[].id] | sort'; }
 
 $KLAB kernels pull debian-bookworm >/dev/null 2>&1 || complain "the pinned kernel cannot be had"
-"$KLAB" run -k debian-bookworm --smp 2 --amplify off --no-selftest --trust-engine --duration 5 --out "$disk/run" \
+"$KLAB" run -k debian-bookworm -p nmi-user-read -p text-poke --smp 2 --amplify off --no-selftest --trust-engine --duration 5 --out "$disk/run" \
 	>"$SCRATCH/out" 2>"$SCRATCH/err" &
 klab=$!
 wait_for 240 second_began || complain "the second cell never began"

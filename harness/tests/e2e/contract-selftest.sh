@@ -20,7 +20,7 @@ jq -e '
 }
 
 # two cells: the detectors are tested first
-expect 3 "$KLAB" run -k debian-bookworm --amplify off --trust-engine $fake --out "$SCRATCH/matrix"
+expect 3 "$KLAB" run -k debian-bookworm -p nmi-user-read -p text-poke --amplify off --trust-engine $fake --out "$SCRATCH/matrix"
 says "the self-test failed: canary 'quiet' wants clean, and got infra engine-died"
 never_says '[1-9][0-9]* (clean|affected)'
 jq -e '[.cells[].verdict] == ["infra", "infra"]' "$SCRATCH/matrix/result.json" >/dev/null ||
@@ -30,7 +30,7 @@ jq -e '[.cells[].verdict] == ["infra", "infra"]' "$SCRATCH/matrix/result.json" >
 expect 3 "$KLAB" run -k debian-bookworm -p text-poke --amplify off --trust-engine $fake \
 	--out "$SCRATCH/single"
 grep -q self-test "$SCRATCH/err" && complain "a single cell is preceded by a self-test"
-expect 3 "$KLAB" run -k debian-bookworm --amplify off --trust-engine --no-selftest $fake \
+expect 3 "$KLAB" run -k debian-bookworm -p nmi-user-read -p text-poke --amplify off --trust-engine --no-selftest $fake \
 	--out "$SCRATCH/without"
 grep -q self-test "$SCRATCH/err" && complain "--no-selftest is not heard"
 

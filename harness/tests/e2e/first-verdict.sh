@@ -3,7 +3,7 @@
 # bytes when the journals are judged again, a header that compiles and answers.
 . "$(dirname "$0")/lib.sh"
 
-expect 0 "$KLAB" run -k debian-bookworm --no-selftest --duration 6 --out "$SCRATCH/run" --json "$SCRATCH/out.json"
+expect 0 "$KLAB" run -k debian-bookworm -p nmi-user-read -p text-poke --no-selftest --duration 6 --out "$SCRATCH/run" --json "$SCRATCH/out.json"
 says "2 clean, 0 inconclusive, 0 unsupported, 0 infra"
 cmp -s "$SCRATCH/run/result.json" "$SCRATCH/out.json" || complain "--json differs from result.json"
 jq -e '

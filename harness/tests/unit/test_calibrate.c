@@ -20,10 +20,13 @@
 static struct calibrate_result result(bool bad, const char *probe, enum verdict_value value,
 				      double exposure, double ran_s)
 {
+	const char *hazard = strcmp(probe, "text-poke") ? A : B;
+
 	return (struct calibrate_result){
-		.bad = bad,
+		.control = bad ? "bad" : "clean",
 		.probe = probe,
-		.hazard = strcmp(probe, "text-poke") ? A : B,
+		.hazard = bad ? hazard : NULL,
+		.found_hazard = value == VERDICT_AFFECTED ? hazard : NULL,
 		.repeat = 1,
 		.value = value,
 		.kind = value == VERDICT_AFFECTED ? KIND_OOPS : KIND_NONE,
@@ -61,13 +64,23 @@ static void answers(void **state)
 
 		assert_int_equal(calibrate_answer(&r), rows[i].want);
 	}
-	/* A probe that has no bug in the bad control is expected to find none there. */
-	struct calibrate_result extra = result(true, "uprobes", VERDICT_CLEAN, 5, 1);
+}
 
-	extra.hazard = NULL;
-	assert_int_equal(calibrate_answer(&extra), ANSWER_RIGHT);
-	extra.value = VERDICT_AFFECTED;
-	assert_int_equal(calibrate_answer(&extra), ANSWER_WRONG);
+/* To fail is not enough: it must be the bug that was put back, by its own signature. */
+static void another_bug_is_wrong(void **state)
+{
+	struct calibrate_result r = result(true, "text-poke", VERDICT_AFFECTED, 5, 1);
+
+	r.found_hazard = "text-poke-desc-race";
+	assert_int_equal(calibrate_answer(&r), ANSWER_WRONG);
+	r.found_hazard = NULL;
+	assert_int_equal(calibrate_answer(&r), ANSWER_WRONG);
+	/* No control is clean for a bug that its tree has by itself. */
+	r = result(true, "text-poke", VERDICT_CLEAN, 5, 1);
+	r.control = "clean";
+	assert_int_equal(calibrate_answer(&r), ANSWER_WRONG);
+	r.is_native = true;
+	assert_int_equal(calibrate_answer(&r), ANSWER_RIGHT);
 }
 
 static void exit_codes(void **state)
@@ -108,7 +121,6 @@ static void rates(void **state)
 
 	/* The last failure looks like another bug: it ran, but found nothing of ours. */
 	r[6].found_hazard = "text-poke-desc-race";
-	r[0].found_hazard = B;
 	got = calibrate_rates(r, G_N_ELEMENTS(r), 77);
 	assert_int_equal(got->entries->len, 2);
 	e = got->entries->pdata[0];
@@ -125,10 +137,51 @@ static void rates(void **state)
 	assert_close(e->exposure, 510);
 }
 
-static void no_rate_without_a_pace(void **state)
+/* One probe, two bugs in two controls: a rate each, and the clean control's pace for both. */
+static void rates_of_one_probe(void **state)
 {
 	struct calibrate_result r[] = {
 		result(true, "text-poke", VERDICT_AFFECTED, 30, 0.1),
+		result(true, "text-poke", VERDICT_AFFECTED, 900, 3),
+		result(false, "text-poke", VERDICT_CLEAN, 8000, 10),
+		result(true, "text-poke", VERDICT_AFFECTED, 700, 3),
+	};
+	const struct calibration_key key = {
+		.probe = "text-poke", .engine = "10", .accel = "tcg", .amplify = "auto", .smp = 4
+	};
+	g_autoptr(calibration) got = NULL;
+
+	for (unsigned i = 1; i < G_N_ELEMENTS(r); i += 2) {
+		r[i].control = "bad-2";
+		r[i].hazard = r[i].found_hazard = A;
+	}
+	got = calibrate_rates(r, G_N_ELEMENTS(r), 77);
+	assert_int_equal(got->entries->len, 2);
+	assert_close(((struct calibration_entry *)got->entries->pdata[0])->exposure, 30 + 200);
+	assert_close(((struct calibration_entry *)got->entries->pdata[1])->exposure,
+		     1600 + 2 * 200);
+	/* The one that strikes less often bounds what a clean verdict can miss. */
+	assert_string_equal(calibration_find(got, &key)->hazard, A);
+}
+
+/* A probe that fails on all controls has no pace but that of its failures. */
+static void pace_of_failures(void **state)
+{
+	struct calibrate_result r[] = {
+		result(true, "text-poke", VERDICT_AFFECTED, 30, 0.1),
+		result(true, "text-poke", VERDICT_AFFECTED, 40, 0.05),
+	};
+	g_autoptr(calibration) got = calibrate_rates(r, G_N_ELEMENTS(r), 77);
+
+	assert_int_equal(got->entries->len, 1);
+	assert_close(((struct calibration_entry *)got->entries->pdata[0])->exposure,
+		     70 + 2 * 0.25 * 800);
+}
+
+static void no_rate_without_a_pace(void **state)
+{
+	struct calibrate_result r[] = {
+		result(true, "text-poke", VERDICT_AFFECTED, 0, 0),
 		result(false, "text-poke", VERDICT_INFRA, 0, 0),
 		result(false, "nmi-user-read", VERDICT_CLEAN, 100, 10),
 	};
@@ -170,8 +223,10 @@ static void json(void **state)
 	assert_int_equal(json_array_size(json_object_get(root, "rates")), 1);
 	first = json_array_get(json_object_get(root, "results"), 0);
 	assert_string_equal(json_string_value(json_object_get(first, "kind")), "oops");
-	assert_true(json_is_null(json_object_get(first, "found_hazard")) ||
-		    !json_object_get(first, "found_hazard"));
+	assert_string_equal(json_string_value(json_object_get(first, "control")), "bad");
+	assert_string_equal(json_string_value(json_object_get(first, "found_hazard")), B);
+	/* What is not there is left out. */
+	assert_null(json_object_get(json_array_get(json_object_get(root, "results"), 1), "hazard"));
 	json_decref(root);
 }
 
@@ -208,9 +263,15 @@ static void file(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers),    cmocka_unit_test(exit_codes),
-		cmocka_unit_test(rates),      cmocka_unit_test(no_rate_without_a_pace),
-		cmocka_unit_test(missed_bug), cmocka_unit_test(json),
+		cmocka_unit_test(answers),
+		cmocka_unit_test(exit_codes),
+		cmocka_unit_test(another_bug_is_wrong),
+		cmocka_unit_test(rates_of_one_probe),
+		cmocka_unit_test(pace_of_failures),
+		cmocka_unit_test(rates),
+		cmocka_unit_test(no_rate_without_a_pace),
+		cmocka_unit_test(missed_bug),
+		cmocka_unit_test(json),
 		cmocka_unit_test(file),
 	};
 

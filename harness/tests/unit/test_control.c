@@ -6,6 +6,8 @@
  */
 #include "base/embed.h"
 #include "base/fs.h"
+#include "conf/hazards.h"
+#include "conf/probes.h"
 #include "kernel/control.h"
 #include "kernel/control_tree.h"
 #include "kernel/source_tree.h"
@@ -103,6 +105,10 @@ static const struct member tree_members[] = {
 	{ "linux-source-6.1/Makefile", makefile },
 	{ "linux-source-6.1/mm/usercopy.c", "usercopy\n" },
 	{ "linux-source-6.1/arch/x86/kernel/alternative.c", "alternative\n" },
+	{ "linux-source-6.1/kernel/bpf/queue_stack_maps.c", "queue\n" },
+	{ "linux-source-6.1/kernel/trace/bpf_trace.c", "trace\n" },
+	{ "linux-source-6.1/arch/x86/include/asm/text-patching.h", "poking\n" },
+	{ "linux-source-6.1/arch/x86/kernel/kprobes/core.c", "kprobes\n" },
 	{ "linux-source-6.1/arch/arm/kernel/smp.c", "arm\n" },
 	{ "linux-source-6.1/Documentation/Kconfig", "config\n" },
 	{ "linux-source-6.1/Documentation/admin.rst", "docs\n" },
@@ -249,6 +255,48 @@ static void config_check(void **state)
 			    "'CONFIG_VT=n' 'CONFIG_NR_CPUS=64' 'CONFIG_LOCALVERSION=\"-x\"'");
 }
 
+/* ---- the table ---- */
+
+static const struct probe_info *probe_named(const GPtrArray *probes, const char *name)
+{
+	for (guint i = 0; i < probes->len; i++)
+		if (!strcmp(((struct probe_info *)probes->pdata[i])->name, name))
+			return probes->pdata[i];
+	fail_msg("no probe '%s'", name);
+	return NULL;
+}
+
+static const struct hazard *hazard_named(const struct hazard_set *hazards, const char *id)
+{
+	const struct hazard *hazard = hazard_set_find(hazards, id);
+
+	if (!hazard || !hazard->signatures->len)
+		fail_msg("no signature of hazard '%s'", id);
+	return hazard;
+}
+
+/* Every bug has a signature to be known by and is looked for by the probe that must find it; no
+ * probe must find two in one control, as a failure would not tell which it was. */
+static void bugs_are_known(void **state)
+{
+	g_autoptr(hazard_set) hazards = NULL;
+	g_autoptr(GPtrArray) probes = NULL;
+
+	assert_true(hazard_set_parse("hazards", embed_hazards_yaml, EMBED_LEN(hazards_yaml),
+				     &hazards, NULL));
+	assert_true(probes_parse(embed_probes_json, EMBED_LEN(probes_json), &probes, NULL));
+	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++) {
+		const struct probe_info *probe = probe_named(probes, bug->probe);
+
+		hazard_named(hazards, bug->hazard);
+		assert_true(!bug->patch == !bug->file);
+		if (!g_strv_contains((const char *const *)probe->hazards, bug->hazard))
+			fail_msg("'%s' does not look for '%s'", probe->name, bug->hazard);
+		assert_ptr_equal(control_bug_for(bug->control, probe->name), bug);
+	}
+	assert_null(control_bug_for(CONTROL_BAD, "nothing"));
+}
+
 /* ---- semantic patches ---- */
 
 static const char usercopy_fixed[] =
@@ -384,6 +432,115 @@ static void patch_text_poke_is_whole(void **state)
 	}
 }
 
+/* The other patches: what they are given, and what must be there or gone afterwards. */
+static const struct {
+	const char *hazard, *text, *gone, *has;
+} small_patches[] = {
+	{ "bpf-queue-nmi-deadlock",
+	  "static long queue_stack_map_push_elem(struct bpf_map *map, void *value, u64 flags)\n"
+	  "{\n"
+	  "\tunsigned long irq_flags;\n"
+	  "\n"
+	  "\tif (in_nmi()) {\n"
+	  "\t\tif (!raw_spin_trylock_irqsave(&qs->lock, irq_flags))\n"
+	  "\t\t\treturn -EBUSY;\n"
+	  "\t} else {\n"
+	  "\t\traw_spin_lock_irqsave(&qs->lock, irq_flags);\n"
+	  "\t}\n"
+	  "\treturn 0;\n"
+	  "}\n",
+	  "trylock", "\n\traw_spin_lock_irqsave(&qs->lock, irq_flags);\n\treturn 0;" },
+	{ "bpf-signal-rq-deadlock",
+	  "static int bpf_send_signal_common(u32 sig, enum pid_type type)\n"
+	  "{\n"
+	  "\tif (unlikely(is_global_init(current)))\n"
+	  "\t\treturn -EPERM;\n"
+	  "\tif (preempt_count() != 0 || irqs_disabled()) {\n"
+	  "\t\twork->sig = sig;\n"
+	  "\t\tirq_work_queue(&work->irq_work);\n"
+	  "\t\treturn 0;\n"
+	  "\t}\n"
+	  "\treturn group_send_sig_info(sig, SEND_SIG_PRIV, current, type);\n"
+	  "}\n",
+	  "irqs_disabled", "\tif (in_nmi()) {\n\t\twork->sig = sig;" },
+	{ "raw-tp-recursion",
+	  "void __bpf_trace_run(struct bpf_prog *prog, u64 *args)\n"
+	  "{\n"
+	  "\tcant_sleep();\n"
+	  "\tif (unlikely(this_cpu_inc_return(*(prog->active)) != 1)) {\n"
+	  "\t\tbpf_prog_inc_misses_counter(prog);\n"
+	  "\t\tgoto out;\n"
+	  "\t}\n"
+	  "\trcu_read_lock();\n"
+	  "\t(void) bpf_prog_run(prog, args);\n"
+	  "\trcu_read_unlock();\n"
+	  "out:\n"
+	  "\tthis_cpu_dec(*(prog->active));\n"
+	  "}\n",
+	  "active", "\tcant_sleep();\n\trcu_read_lock();\n" },
+	{ "bpf-int3-kprobe-lost",
+	  "unsigned int trace_call_bpf(struct trace_event_call *call, void *ctx)\n"
+	  "{\n"
+	  "\tunsigned int ret;\n"
+	  "\n"
+	  "\tcant_sleep();\n"
+	  "\n"
+	  "\tif (unlikely(__this_cpu_inc_return(bpf_prog_active) != 1)) {\n"
+	  "\t\tret = 0;\n"
+	  "\t\tgoto out;\n"
+	  "\t}\n"
+	  "\tret = bpf_prog_run_array(call, ctx);\n"
+	  " out:\n"
+	  "\treturn ret;\n"
+	  "}\n",
+	  "nothing", "\tif (in_nmi())\n\t\treturn 1;\n" },
+	{ "kprobe-jle-emulation",
+	  "static void int3_emulate_jcc(struct pt_regs *regs, u8 cc)\n"
+	  "{\n"
+	  "\tif (cc >= 0xe)\n"
+	  "\t\tmatch = match || (regs->flags & X86_EFLAGS_ZF);\n"
+	  "}\n",
+	  "||", "match && (regs->flags & X86_EFLAGS_ZF)" },
+	{ "kprobe-indirect-call-emulation",
+	  "static void kprobe_emulate_call_indirect(struct kprobe *p, struct pt_regs *regs)\n"
+	  "{\n"
+	  "\tunsigned long offs = addrmode_regoffs[p->ainsn.indirect.reg];\n"
+	  "\n"
+	  "\tint3_emulate_push(regs, regs->ip - INT3_INSN_SIZE + p->ainsn.size);\n"
+	  "\tint3_emulate_jmp(regs, regs_get_register(regs, offs));\n"
+	  "}\n",
+	  "int3_emulate_push", "int3_emulate_call(regs, regs_get_register(regs, offs));" },
+};
+
+static void small_patches_apply_once(void **state)
+{
+	need_spatch();
+	for (size_t i = 0; i < G_N_ELEMENTS(small_patches); i++) {
+		const char *hazard = small_patches[i].hazard;
+		g_autofree char *text = NULL, *again = NULL, *diff = NULL, *none = NULL;
+		g_autoptr(GError) error = NULL;
+
+		text = patch(hazard, small_patches[i].text, &diff, &error);
+		if (!text)
+			fail_msg("%s", error->message);
+		if (strstr(text, small_patches[i].gone) || !strstr(text, small_patches[i].has))
+			fail_msg("%s: %s", hazard, text);
+		again = patch(hazard, text, &none, &error);
+		if (again)
+			fail_msg("%s: applied twice", hazard);
+	}
+}
+
+/* Every patch of the table is tried here. */
+static void all_patches_are_tried(void **state)
+{
+	unsigned patches = 0;
+
+	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++)
+		patches += bug->patch != NULL;
+	assert_int_equal(patches, G_N_ELEMENTS(small_patches) + 2);
+}
+
 /* ---- the whole build, with fake tools ---- */
 
 static const char fake_make[] = "#!/bin/sh\n"
@@ -396,8 +553,11 @@ static const char fake_make[] = "#!/bin/sh\n"
 				"	[ -e \"$FAKE/fail-$KBUILD_BUILD_HOST\" ] && { echo "
 				"'mm/x.c:1: error: fake'; yes noise | head -n 100; exit 2; }\n"
 				"	mkdir -p \"$o/arch/x86/boot\"\n"
-				"	cat \"$FAKE/template\" \"$src/mm/usercopy.c\" "
-				"\"$src/arch/x86/kernel/alternative.c\" \\\n"
+				"	(cat \"$FAKE/template\"; cd \"$src\"; cat mm/usercopy.c "
+				"arch/x86/kernel/alternative.c \\\n"
+				"	kernel/bpf/queue_stack_maps.c kernel/trace/bpf_trace.c \\\n"
+				"	arch/x86/include/asm/text-patching.h "
+				"arch/x86/kernel/kprobes/core.c) \\\n"
 				"		> \"$o/arch/x86/boot/bzImage\"\n"
 				"	echo ffffffff81000000 T _text > \"$o/System.map\";;\n"
 				"esac\n";
@@ -484,15 +644,15 @@ static void put_flag(const char *name, bool on)
 }
 
 struct built {
-	struct kernel *bad, *clean;
+	struct kernel *kernels[CONTROL__COUNT];
 	GError *error;
 	char *log; /* what make was called for since the last build */
 };
 
 static void built_clear(struct built *b)
 {
-	kernel_free(b->bad);
-	kernel_free(b->clean);
+	for (unsigned i = 0; i < CONTROL__COUNT; i++)
+		kernel_free(b->kernels[i]);
 	g_clear_error(&b->error);
 	g_free(b->log);
 }
@@ -505,42 +665,62 @@ static built build(const char *source)
 	built b = { 0 };
 
 	put_flag("log", false);
-	if (!control_build(&params, NULL, &b.bad, &b.clean, &b.error))
+	if (!control_build(&params, NULL, b.kernels, &b.error))
 		assert_non_null(b.error);
 	b.log = get("log");
 	return b;
 }
 
-static const char whole[] = "allnoconfig config\nbzImage clean\nbzImage bad\n";
+static const char whole[] = "allnoconfig config\nbzImage clean\nbzImage bad\nbzImage bad-2\n"
+			    "bzImage bad-3\n";
+static const char untouched[] = "usercopy\nalternative\nqueue\ntrace\npoking\nkprobes\n";
+
+/* What follows the setup header in an image: the files that it was made of. */
+static void assert_made_of(const struct kernel *k, const char *want)
+{
+	g_autofree char *image = NULL;
+	size_t len;
+
+	assert_true(fs_read(k->image, 1 << 20, &image, &len, NULL));
+	assert_true(len > 2048);
+	assert_string_equal(image + 2048, want);
+}
 
 static void builds_once(void **state)
 {
-	g_autofree char *deb = pack_deb(tree_members), *bad = NULL, *clean = NULL, *work = NULL;
+	g_autofree char *deb = pack_deb(tree_members);
 	g_auto(built) first = build(deb), second = build(deb), third = { 0 };
+	struct kernel **made = first.kernels;
 
 	assert_null(first.error);
 	assert_string_equal(first.log, whole);
-	assert_string_equal(first.bad->id, "control-bad");
-	assert_string_equal(first.clean->release, "6.1.192-fake");
-	assert_string_equal(first.clean->package_version, "linux-source-6.1_6.1.192-2_all.deb");
-	assert_non_null(strstr(first.bad->config, "CONFIG_HARDENED_USERCOPY=y"));
-	assert_string_not_equal(first.bad->sha256, first.clean->sha256);
-	assert_true(fs_read(first.bad->image, 1 << 20, &bad, NULL, NULL));
-	assert_non_null(strstr(bad + 2048, "usercopy\npatched\nalternative\npatched\n"));
-	assert_true(fs_read(first.clean->image, 1 << 20, &clean, NULL, NULL));
-	assert_non_null(strstr(clean + 2048, "usercopy\nalternative\n"));
+	assert_string_equal(made[CONTROL_BAD]->id, "control-bad");
+	assert_string_equal(made[CONTROL_BAD_3]->id, "control-bad-3");
+	assert_string_equal(made[CONTROL_CLEAN]->release, "6.1.192-fake");
+	assert_string_equal(made[CONTROL_CLEAN]->package_version,
+			    "linux-source-6.1_6.1.192-2_all.deb");
+	assert_non_null(strstr(made[CONTROL_BAD]->config, "CONFIG_HARDENED_USERCOPY=y"));
+	/* Each has its own bugs, and nothing of the one before. */
+	assert_made_of(made[CONTROL_CLEAN], untouched);
+	assert_made_of(made[CONTROL_BAD], "usercopy\npatched\nalternative\npatched\nqueue\ntrace\n"
+					  "poking\nkprobes\n");
+	assert_made_of(made[CONTROL_BAD_2],
+		       "usercopy\nalternative\nqueue\npatched\ntrace\npatched\n"
+		       "patched\npoking\npatched\nkprobes\n");
+	assert_made_of(made[CONTROL_BAD_3], "usercopy\nalternative\nqueue\ntrace\npatched\npoking\n"
+					    "kprobes\npatched\n");
 
 	/* Cached: no make, and the same images. */
 	assert_null(second.error);
 	assert_null(second.log);
-	assert_string_equal(second.bad->sha256, first.bad->sha256);
+	assert_string_equal(second.kernels[CONTROL_BAD]->sha256, made[CONTROL_BAD]->sha256);
 
 	/* An image that is not what was built is never used: it is built anew. */
-	assert_true(fs_write(first.bad->image, clean, 2048, NULL));
+	assert_true(fs_write(made[CONTROL_BAD]->image, "other", 5, NULL));
 	third = build(deb);
 	assert_null(third.error);
 	assert_string_equal(third.log, whole);
-	assert_string_equal(third.bad->sha256, first.bad->sha256);
+	assert_string_equal(third.kernels[CONTROL_BAD]->sha256, made[CONTROL_BAD]->sha256);
 }
 
 static void goes_on_after_a_failure(void **state)
@@ -558,13 +738,7 @@ static void goes_on_after_a_failure(void **state)
 	put_flag("fail-bad", false);
 	after = build(deb);
 	assert_null(after.error);
-	assert_string_not_equal(after.bad->sha256, after.clean->sha256);
-	{
-		g_autofree char *clean = NULL;
-
-		assert_true(fs_read(after.clean->image, 1 << 20, &clean, NULL, NULL));
-		assert_null(strstr(clean + 2048, "patched"));
-	}
+	assert_made_of(after.kernels[CONTROL_CLEAN], untouched);
 }
 
 static void refuses(void **state)
@@ -611,9 +785,12 @@ int main(void)
 		WITH_ROOT(refuses_cut_packages),
 		cmocka_unit_test(wants),
 		cmocka_unit_test(config_check),
+		cmocka_unit_test(bugs_are_known),
 		WITH_ROOT(patch_nmi_user_read),
 		WITH_ROOT(patch_text_poke),
 		WITH_ROOT(patch_text_poke_is_whole),
+		WITH_ROOT(small_patches_apply_once),
+		cmocka_unit_test(all_patches_are_tried),
 		WITH_FAKES(builds_once),
 		WITH_FAKES(goes_on_after_a_failure),
 		WITH_FAKES(refuses),

@@ -36,6 +36,19 @@ static void shipped_file_is_complete(void **state)
 	assert_true(hazard_set_find(all, ids[1])->claims->len > 0);
 }
 
+/* Of the probes that look for a hazard, one at least has its exposure; others may count another. */
+static bool somebody_counts(const GPtrArray *probes, const struct hazard *h)
+{
+	for (unsigned i = 0; i < probes->len; i++) {
+		const struct probe_info *p = g_ptr_array_index(probes, i);
+
+		if (g_strv_contains((const char *const *)p->hazards, h->id) &&
+		    g_str_equal(h->exposure, p->counters[0]))
+			return true;
+	}
+	return false;
+}
+
 static void probes_and_hazards_know_each_other(void **state)
 {
 	g_autoptr(GError) error = NULL;
@@ -53,7 +66,7 @@ static void probes_and_hazards_know_each_other(void **state)
 			const struct hazard *h = hazard_set_find(all, *id);
 
 			assert_non_null(h);
-			assert_string_equal(h->exposure, p->counters[0]);
+			assert_true(somebody_counts(probes, h));
 		}
 	}
 }

@@ -221,7 +221,7 @@ static void header_and_harness_agree(void **state)
 	g_auto(GStrv) lines = ask_header(f);
 	unsigned n_ops = g_strv_length(f->known->ops);
 
-	assert_int_equal(n_ops, 2);
+	assert_true(n_ops > 2);
 	assert_int_equal(g_strv_length(lines), G_N_ELEMENTS(known_kernels) * n_ops + 1);
 	for (unsigned i = 0; i < G_N_ELEMENTS(known_kernels); i++) {
 		const struct known_kernel *k = &known_kernels[i];
@@ -229,16 +229,17 @@ static void header_and_harness_agree(void **state)
 
 		ktb_identify(&kernel, k->release, k->version, k->os_release);
 		for (unsigned j = 0; j < n_ops; j++) {
-			struct ktb_answer a =
-				ktb_table_check(&f->known->table, &kernel, f->known->ops[j]);
-			enum ktb_value expected = j ? k->poke : k->nmi;
+			const char *op = f->known->ops[j];
+			struct ktb_answer a = ktb_table_check(&f->known->table, &kernel, op);
 			g_autofree char *line = g_strdup_printf(
 				"%s %s %d %d %s", ktb_value_name(a.value),
 				ktb_evidence_name(a.evidence), a.allowed, a.contradicted, a.reason);
 
 			assert_string_equal(lines[i * n_ops + j], line);
-			if (a.evidence != KTB_MEASURED)
-				assert_int_equal(a.value, expected);
+			if (a.evidence != KTB_MEASURED && g_str_equal(op, "nmi-user-read"))
+				assert_int_equal(a.value, k->nmi);
+			if (a.evidence != KTB_MEASURED && g_str_equal(op, "text-poke"))
+				assert_int_equal(a.value, k->poke);
 		}
 	}
 	/* Some of them were measured, so that measurements take part in the comparison. */
@@ -324,7 +325,7 @@ static void twin_carries_provenance(void **state)
 	assert_int_equal(json_integer_value(json_object_get(f->json, "schema")), 1);
 	assert_string_equal(json_string_value(json_object_get(f->json, "license")),
 			    "MIT OR GPL-2.0-only");
-	assert_int_equal(json_array_size(json_object_get(f->json, "hazards")), 3);
+	assert_int_equal(json_array_size(json_object_get(f->json, "hazards")), f->hazards->all->len);
 	assert_int_equal(json_array_size(measured), 4);
 	first = json_array_get(measured, 0);
 	assert_non_null(json_object_get(first, "sha256"));

@@ -325,8 +325,8 @@ static void operations_without_hazards_are_unknown(void **state)
 	a = ktb_table_check(&known->table, &k, "uprobe-storm");
 	assert_int_equal(a.value, KTB_UNKNOWN);
 	assert_true(a.reason[0]);
-	assert_int_equal(g_strv_length(known->ops), 2);
-	assert_string_equal(known->ops[0], "nmi-user-read");
+	assert_true(g_strv_length(known->ops) > 2);
+	assert_true(g_strv_contains((const char *const *)known->ops, "nmi-user-read"));
 }
 
 static const char result[] =
