@@ -42,8 +42,8 @@
 
 #define NAP_US 500
 #define NAP_US_EMULATED 4000
-#define TICK_NS 2000000
-#define TICK_NS_EMULATED 10000000
+#define TICK_US 2000
+#define TICK_US_EMULATED 10000
 #define SILENT_CALLS 256 /* of an int3, none of which ran its program: it never does */
 #define SAMPLE_RATE "10000000\n" /* more faults between two ticks than a CPU can have */
 
@@ -376,7 +376,8 @@ static void ticks_start(struct probe_run *run)
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = state.emulated ? TICK_NS_EMULATED : TICK_NS,
+		.sample_period = 1000ull * probe_param(run, 0,
+						       state.emulated ? TICK_US_EMULATED : TICK_US),
 	};
 
 	for (unsigned cpu = 0; cpu < run->ncpus; cpu++) {
@@ -519,6 +520,8 @@ PROBE(bpf_attach) = {
 			"perf_event_attach_bpf_prog", "perf_event_detach_bpf_prog",
 			"unregister_fprobe", "fprobe_exit_handler"),
 	.counters = LIST("checked-attaches", "calls", "refused", "contended", "missed"),
+	.params = PARAMS({ "tick-us", "between two programs in interrupts, a CPU (2000, emulated 10000)",
+			   100, 1000000 }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.setup = setup,

@@ -118,6 +118,8 @@ PROBE(bpf_nmi_hash) = {
 	.amplify = LIST("alloc_htab_elem", "__pcpu_freelist_pop", "___pcpu_freelist_pop*",
 			"__pcpu_freelist_push"),
 	.counters = LIST("nmi-hash-updates", "irq-hash-updates", "task-hash-updates", "refused"),
+	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (25)", 1,
+			   200 }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.needs_nmi = true,

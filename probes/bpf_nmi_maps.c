@@ -453,6 +453,8 @@ PROBE(bpf_nmi_maps) = {
 			"bpf_lru_pop_free", "bpf_lru_push_free", "__bpf_ringbuf_reserve"),
 	.counters = LIST("nmi-map-ops", "irq-map-ops", "task-map-ops", "refused", "records",
 			 "stacks"),
+	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (25)", 1,
+			   200 }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.needs_nmi = true,

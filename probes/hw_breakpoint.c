@@ -37,6 +37,7 @@
 #endif
 
 #define PASSES_MAX 32 /* records of these fit a ring of one page */
+#define PEERS_MAX 3
 #define PEERS 1       /* breakpoints on others that a worker keeps */
 #define TRACED_REGS 2 /* ptrace keeps those that it used: more would leave none to others */
 #define TRACED_ROUNDS 64
@@ -67,7 +68,7 @@ struct bp {
 
 struct hitter {
 	uint32_t tid;
-	struct bp peer[PEERS];
+	struct bp peer[PEERS_MAX];
 	int traced; /* pid, 0: none */
 	unsigned traced_rounds;
 	uint64_t rand;
@@ -272,7 +273,7 @@ static int peer_choose(const struct probe_run *run, struct hitter *h)
 
 static void peer_round(const struct probe_run *run, struct hitter *h)
 {
-	struct bp *bp = &h->peer[rand_next(&h->rand) % PEERS];
+	struct bp *bp = &h->peer[rand_next(&h->rand) % probe_param(run, 0, PEERS)];
 	int tid;
 
 	if (bp->ring.fd >= 0) {
@@ -449,7 +450,7 @@ static void worker(struct probe_run *run, unsigned cpu)
 		traced_round(run, h);
 		nap_us(rand_next(&h->rand) % NAP_US);
 	}
-	for (int i = 0; i < PEERS; i++)
+	for (int i = 0; i < PEERS_MAX; i++)
 		perf_ring_close(&h->peer[i].ring);
 	traced_end(h);
 }
@@ -467,7 +468,7 @@ static enum probe_result setup(struct probe_run *run)
 		return probe_error(run, "mmap: %s", strerror(errno));
 
 	for (unsigned cpu = 0; cpu < WIRE_CPUS_MAX; cpu++)
-		for (int i = 0; i < PEERS; i++)
+		for (int i = 0; i < PEERS_MAX; i++)
 			state.cpu[cpu].peer[i].ring = PERF_RING_NONE;
 	err = bp_open(&bp, (struct bp_aim){ .write = true }, 0, -1);
 	if (err == -ENOSYS)
@@ -530,6 +531,7 @@ PROBE(hw_breakpoint) = {
 			"modify_user_hw_breakpoint*", "ptrace_triggered"),
 	.counters = LIST("hits-checked", "moves", "traced-hits", "peer-hits", "refused", "missed",
 			 "wrong"),
+	.params = PARAMS({ "peers", "breakpoints on others that a CPU's worker keeps (1)", 1, PEERS_MAX }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.setup = setup,

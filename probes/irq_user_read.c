@@ -31,7 +31,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PERIOD_NS 200000 /* times the number of CPUs, at least; up to twice that */
+#define PERIOD_US 200 /* times the number of CPUs, at least; up to twice that */
 #define RING_PAGES 64
 #define STACK_DUMP 2048
 #define SPIN_TURNS 4000
@@ -311,7 +311,8 @@ static void worker(struct probe_run *run, unsigned cpu)
 static struct perf_event_attr clock_attr(struct probe_run *run, unsigned event)
 {
 	uint64_t seed = (run->seed ^ event << 8) * 2 + 1;
-	uint64_t least = PERIOD_NS * (run->ncpus < 4 ? 4 : run->ncpus);
+	uint64_t least = probe_param(run, 0, PERIOD_US) * 1000ull *
+			 (run->ncpus < 4 ? 4 : run->ncpus);
 
 	return (struct perf_event_attr){
 		.type = PERF_TYPE_SOFTWARE,
@@ -526,6 +527,9 @@ PROBE(irq_user_read) = {
 			"check_heap_object", "__check_object_size", "s_show"),
 	.counters = LIST("irq-user-reads", "faults", "compared", "wrong", "samples", "lost",
 			 "churn-rounds"),
+	.params = PARAMS({ "period-us",
+			   "between two timer interrupts of all CPUs together, at least (200)", 10,
+			   1000000 }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.setup = setup,

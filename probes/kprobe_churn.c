@@ -31,7 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOTS 8 /* probes that come and go, a CPU */
+#define SLOTS_MAX 32 /* probes that come and go, a CPU */
+#define SLOTS 8
 #define FUNCTIONS_MAX 192
 #define BRANCHES_MAX 768
 #define OFFSET_TRIES 16           /* refused offsets in a row: another flip, then */
@@ -77,12 +78,13 @@ struct seat {
 		bool on;
 		struct dyn_site site;
 		enum kbranch_kind kind;
-	} slot[SLOTS];
+	} slot[SLOTS_MAX];
 } __attribute__((aligned(64)));
 
 static struct {
 	struct probe_run *run;
 	struct seat seats[WIRE_CPUS_MAX];
+	unsigned slots; /* in use, a CPU */
 	struct ktext_function functions[FUNCTIONS_MAX];
 	struct kbranch branches[BRANCHES_MAX];
 	unsigned nfunctions, nbranches;
@@ -252,7 +254,7 @@ static bool slot_arm_somewhere(unsigned cpu, unsigned slot, uint64_t *rand)
 static void flip_once(unsigned cpu, uint64_t *rand)
 {
 	struct seat *seat = &state.seats[cpu];
-	unsigned slot = rand_next(rand) % SLOTS;
+	unsigned slot = rand_next(rand) % state.slots;
 	uint64_t before = TOTAL(calls);
 
 	if (seat->slot[slot].on)
@@ -368,6 +370,7 @@ static enum probe_result setup(struct probe_run *run)
 	enum probe_result r;
 
 	state.run = run;
+	state.slots = probe_param(run, 0, SLOTS);
 	if (kprobe_missing())
 		return probe_skip(run, "%s", kprobe_missing());
 	tracefs_write("tracing_on", "0\n");         /* the hits count, not their records */
@@ -436,11 +439,11 @@ static bool guilty(const struct slot *suspect, unsigned call)
 /* Try the probes that were armed one by one; all are gone afterwards. */
 static bool culprit_find(struct probe_run *run, unsigned call, struct slot *ret)
 {
-	static struct slot suspects[WIRE_CPUS_MAX * SLOTS];
+	static struct slot suspects[WIRE_CPUS_MAX * SLOTS_MAX];
 	unsigned n = 0;
 
 	for (unsigned cpu = 0; cpu < run->ncpus; cpu++)
-		for (unsigned i = 0; i < SLOTS; i++) {
+		for (unsigned i = 0; i < state.slots; i++) {
 			if (state.seats[cpu].slot[i].on)
 				suspects[n++] = state.seats[cpu].slot[i];
 			slot_disarm(cpu, i);
@@ -489,7 +492,7 @@ static enum probe_result check(struct probe_run *run)
 static void teardown(struct probe_run *run)
 {
 	for (unsigned cpu = 0; cpu < run->ncpus; cpu++)
-		for (unsigned i = 0; i < SLOTS; i++)
+		for (unsigned i = 0; i < state.slots; i++)
 			slot_disarm(cpu, i);
 	kprobe_site_remove(&state.back);
 	kprobe_site_remove(&state.stay);
@@ -506,6 +509,7 @@ PROBE(kprobe_churn) = {
 			"disarm_kprobe", "pre_handler_kretprobe", "__kretprobe_trampoline_handler",
 			"rethook_trampoline_handler", "kprobe_optimizer", "optimized_callback"),
 	.counters = LIST("flips-while-hit", "flips", "branch-probes", "calls", "staying-calls"),
+	.params = PARAMS({ "slots", "kprobes that come and go, a CPU (8)", 1, SLOTS_MAX }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.setup = setup,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Read user memory from every NMI into memory that the kernel took from vmalloc.
+ * Read user memory from every NMI: into memory that the kernel took from vmalloc, and into all the
+ * other places that a program can write to.
  *
  * Must load on 5.2 and later, with and without kernel BTF: no globals (their maps are mmapable,
  * which 5.4 does not know), no CO-RE, no loops. Below 5.5 libbpf puts bpf_probe_read() in the place
@@ -21,6 +22,19 @@ struct {
 	__type(value, struct nmi_slot);
 } slots SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nmi_words);
+} percpu SEC(".maps");
+
+/* 5.8 and later. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ring SEC(".maps");
+
 static __always_inline struct nmi_slot *slot_ready(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -35,11 +49,10 @@ static __always_inline struct nmi_slot *slot_ready(void)
 }
 
 /* Only the probe's own threads have the words in their address space for sure. */
-static __always_inline void slot_judge(struct nmi_slot *s, long got)
+static __always_inline void slot_judge(struct nmi_slot *s, const __u64 *words, long got)
 {
 	__u64 wrong = 0;
 
-	s->reads++;
 	if (got < 0) {
 		s->faults++;
 		return;
@@ -48,10 +61,27 @@ static __always_inline void slot_judge(struct nmi_slot *s, long got)
 		return;
 #pragma unroll
 	for (int i = 0; i < NMI_WORDS; i++)
-		wrong |= s->words[i] ^ NMI_WORD(i);
+		wrong |= words[i] ^ NMI_WORD(i);
 	s->own++;
 	if (wrong)
 		s->wrong++;
+}
+
+static __always_inline void read_to_stack(struct nmi_slot *s)
+{
+	struct nmi_words w = { 0 };
+
+	slot_judge(s, w.words, bpf_probe_read_user(&w, sizeof(w), (void *)s->user_addr));
+}
+
+static __always_inline void read_to_percpu(struct nmi_slot *s)
+{
+	__u32 zero = 0;
+	struct nmi_words *w = bpf_map_lookup_elem(&percpu, &zero);
+
+	if (w)
+		slot_judge(s, w->words,
+			   bpf_probe_read_user(w, sizeof(*w), (void *)s->user_addr));
 }
 
 SEC("raw_tp/nmi_handler")
@@ -66,7 +96,28 @@ int read_user(void *ctx)
 		got = bpf_probe_read_user_str(s->words, sizeof(s->words), (void *)s->user_addr);
 	else
 		got = bpf_probe_read_user(s->words, sizeof(s->words), (void *)s->user_addr);
-	slot_judge(s, got);
+	s->reads++;
+	slot_judge(s, s->words, got);
+	if (s->into & NMI_INTO_STACK)
+		read_to_stack(s);
+	if (s->into & NMI_INTO_PERCPU)
+		read_to_percpu(s);
+	return 0;
+}
+
+SEC("raw_tp/nmi_handler")
+int read_user_to_ring(void *ctx)
+{
+	struct nmi_slot *s = slot_ready();
+	struct nmi_words *w;
+
+	if (!s || !(s->into & NMI_INTO_RING))
+		return 0;
+	w = bpf_ringbuf_reserve(&ring, sizeof(*w), 0);
+	if (!w)
+		return 0;
+	slot_judge(s, w->words, bpf_probe_read_user(w, sizeof(*w), (void *)s->user_addr));
+	bpf_ringbuf_discard(w, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 

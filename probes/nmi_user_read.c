@@ -28,6 +28,7 @@
 
 #define PMU_HZ 1000
 
+enum param { PARAM_NMI_HZ, PARAM_INTO };
 enum counter { COUNT_READS, COUNT_FAULTS, COUNT_COMPARED, COUNT_WRONG, COUNT_CHURN };
 
 static struct {
@@ -73,9 +74,13 @@ static bool pmu_start(struct probe_run *run)
 	return true;
 }
 
-static int arm_slots(void)
+static int arm_slots(const struct probe_run *run)
 {
-	struct nmi_slot slot = { .user_addr = (uintptr_t)state.words, .tgid = getpid() };
+	struct nmi_slot slot = {
+		.user_addr = (uintptr_t)state.words,
+		.tgid = getpid(),
+		.into = probe_param(run, PARAM_INTO, NMI_INTO_ALL),
+	};
 
 	for (uint32_t cpu = 0; cpu < NMI_SLOTS; cpu++)
 		if (bpf_map_update_elem(state.slots_fd, &cpu, &slot, BPF_ANY))
@@ -97,11 +102,17 @@ static enum probe_result words_make(struct probe_run *run)
 
 static enum probe_result program_start(struct probe_run *run)
 {
+	bool has_ring;
 	int err;
 
 	state.skel = nmi_user_read__open();
 	if (!state.skel)
 		return probe_error(run, "BPF object: %s", strerror(errno));
+	has_ring = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 1;
+	bpf_map__set_autocreate(state.skel->maps.ring, has_ring);
+	bpf_program__set_autoload(state.skel->progs.read_user_to_ring, has_ring);
+	if (!has_ring)
+		run->limits[1] = "no BPF ring buffers: nothing is read into them";
 	err = nmi_user_read__load(state.skel);
 	if (err)
 		return probe_skip(run,
@@ -109,7 +120,7 @@ static enum probe_result program_start(struct probe_run *run)
 				  "loading a raw tracepoint program says '%s'",
 				  strerror(-err));
 	state.slots_fd = bpf_map__fd(state.skel->maps.slots);
-	err = arm_slots();
+	err = arm_slots(run);
 	if (err)
 		return probe_error(run, "slots: %s", strerror(-err));
 	err = nmi_user_read__attach(state.skel);
@@ -193,6 +204,10 @@ PROBE(nmi_user_read) = {
 			"alloc_vmap_area", "free_vmap_area*", "insert_vmap_area*",
 			"check_heap_object", "__check_object_size", "s_show"),
 	.counters = LIST("nmi-user-reads", "faults", "compared", "wrong", "churn-rounds"),
+	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (25)", 1,
+			   200 },
+			 { "into", "1 stack, 2 per-CPU array, 4 ring buffer, beside an array (7, all)",
+			   1, NMI_INTO_ALL }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.needs_nmi = true,

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define SIBLINGS 4
+#define SIBLINGS_MAX 16
 #define REUSE 64     /* events that may get the leader's memory */
 #define FREED_MS 200 /* what RCU frees is freed then, mostly */
 
@@ -63,7 +64,7 @@ static void events_close(const int *fd, unsigned n)
 /* Each is a group of its own: read(2) says how many are in it, then their values. */
 static void groups_check(const int *fd, unsigned n)
 {
-	uint64_t words[2 + SIBLINGS];
+	uint64_t words[2 + SIBLINGS_MAX];
 
 	for (unsigned i = 0; i < n; i++)
 		if (fd[i] >= 0 && read(fd[i], words, sizeof(words)) > 0 && words[0] != 1)
@@ -89,15 +90,16 @@ static int leader_of_old(struct probe_run *run, unsigned cpu)
 static void round_once(struct probe_run *run)
 {
 	unsigned cpu = 1 + rand_next(&state.rand) % (run->ncpus - 1);
-	int leader = leader_of_old(run, cpu), sibling[SIBLINGS], other[REUSE];
+	unsigned n = probe_param(run, 0, SIBLINGS);
+	int leader = leader_of_old(run, cpu), sibling[SIBLINGS_MAX], other[REUSE];
 
 	if (leader < 0)
 		return;
-	events_open(sibling, SIBLINGS, cpu, leader);
+	events_open(sibling, n, cpu, leader);
 	close(leader);
 	sleep_ms(FREED_MS);
 	events_open(other, REUSE, cpu, -1);
-	events_close(sibling, SIBLINGS);
+	events_close(sibling, n);
 	groups_check(other, REUSE);
 	events_close(other, REUSE);
 	__atomic_store_n(&state.tried, state.tried + 1, __ATOMIC_RELAXED);
@@ -163,6 +165,7 @@ PROBE(perf_group_offline) = {
 	.kconfig = LIST("CONFIG_PERF_EVENTS=y", "CONFIG_HOTPLUG_CPU=y"),
 	.amplify = LIST("perf_group_detach", "perf_remove_from_context"),
 	.counters = LIST("joins-tried", "joins-refused"),
+	.params = PARAMS({ "siblings", "events that join one leader (4)", 1, SIBLINGS_MAX }),
 	.min_cpus = 2,
 	.duration_s = 15,
 	.setup = setup,

@@ -32,7 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOTS 6               /* events of a worker */
+#define SLOTS_MAX 16          /* events of a worker */
+#define SLOTS 6
 #define RING_ORDER_MAX 3      /* pages, as a power of two */
 #define TRIAL_FAULTS 48       /* fewer than perf's limit for a tick, 100 at 1000 Hz ... */
 #define TRIAL_RATE_MIN 100000 /* ... and this rate, which the kernel lowers if sampling is slow */
@@ -70,13 +71,14 @@ enum kind {
 struct seat {
 	uint64_t opened, watched, trials;
 	uint64_t rand;
-	struct event_slot slot[SLOTS];
+	struct event_slot slot[SLOTS_MAX];
 	struct event_judge judge; /* watches events on NMIs */
 	unsigned char *pages;     /* for faults */
 } __attribute__((aligned(64)));
 
 static struct {
 	struct seat seat[WIRE_CPUS_MAX];
+	unsigned slots; /* in use, a worker */
 	int64_t nmi_config; /* of the tracepoint; negative: not there */
 	bool pmu, can_exec, can_park;
 	uint64_t format; /* attr.read_format */
@@ -148,7 +150,7 @@ static bool kind_possible(enum kind kind)
  */
 static int slot_join(struct seat *seat, struct event_slot *slot, const struct perf_event_attr *attr)
 {
-	const struct event_slot *leader = &seat->slot[pick(seat, SLOTS)];
+	const struct event_slot *leader = &seat->slot[pick(seat, state.slots)];
 	bool task = slot->cpu < 0, locked;
 	int group = -1, fd;
 
@@ -190,7 +192,7 @@ static void slot_open(struct seat *seat, struct event_slot *slot, unsigned cpu, 
 /* Let an event write into another's ring, which it keeps until it is moved again. */
 static void slot_move(struct seat *seat, struct event_slot *from)
 {
-	struct event_slot *to = &seat->slot[pick(seat, SLOTS)];
+	struct event_slot *to = &seat->slot[pick(seat, state.slots)];
 
 	if (to == from || to->fd < 0 || from->ring.page || !to->ring.page)
 		return;
@@ -358,7 +360,7 @@ static void hotplug(struct probe_run *run, struct seat *seat)
 
 static void round_once(struct probe_run *run, struct seat *seat, unsigned cpu)
 {
-	struct event_slot *slot = &seat->slot[pick(seat, SLOTS)];
+	struct event_slot *slot = &seat->slot[pick(seat, state.slots)];
 
 	if (slot->fd < 0)
 		return slot_open(seat, slot, cpu, run->ncpus);
@@ -382,7 +384,7 @@ static void worker(struct probe_run *run, unsigned cpu)
 	struct seat *seat = &state.seat[cpu];
 
 	while (!probe_stopped(run)) {
-		for (int i = 0; i < SLOTS; i++) {
+		for (int i = 0; i < SLOTS_MAX; i++) {
 			round_once(run, seat, cpu);
 			if (cpu == 0)
 				hotplug(run, seat);
@@ -396,7 +398,7 @@ static void worker(struct probe_run *run, unsigned cpu)
 			cpu_pin(cpu);
 		nap(seat, state.nap_us);
 	}
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < SLOTS_MAX; i++)
 		if (seat->slot[i].fd >= 0)
 			event_slot_close(&seat->slot[i], pick(seat, 2));
 }
@@ -449,6 +451,7 @@ static void find_out(struct probe_run *run)
 	state.pmu = attr_works(attr, -1, 0);
 	state.can_exec = !tiny_exec_make();
 	state.can_park = run->ncpus > 1 && hotplug_possible(1);
+	state.slots = probe_param(run, 1, SLOTS);
 	state.period_ns = emulated ? run->ncpus * PERIOD_EMULATED_NS : PERIOD_NS;
 	state.nap_us = emulated ? run->ncpus * NAP_EMULATED_US : NAP_US;
 	state.last_ns = clock_ns() + run->duration_ms / 2 * 1000000ull;
@@ -461,7 +464,7 @@ static enum probe_result seats_make(struct probe_run *run)
 		struct seat *seat = &state.seat[cpu];
 
 		seat->rand = (run->seed + cpu) * 2 + 1;
-		for (int i = 0; i < SLOTS; i++)
+		for (int i = 0; i < SLOTS_MAX; i++)
 			seat->slot[i].fd = -1;
 		seat->judge.ncpus = run->ncpus;
 		seat->judge.record = aligned_alloc(8, EVENT_RECORD_MAX);
@@ -556,6 +559,9 @@ PROBE(perf_nmi) = {
 			"perf_install_in_context", "perf_event_exit_cpu_context"),
 	.counters = LIST("samples", "lost", "samples-in-nmi", "events-opened", "children-watched",
 			 "even-trials", "mixed-ids", "cpus-offlined"),
+	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (10)", 1,
+			   200 },
+			 { "slots", "events of a CPU's worker (6)", 1, SLOTS_MAX }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.needs_nmi = true,

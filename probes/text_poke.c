@@ -131,11 +131,12 @@ static void nap_us(unsigned us)
 static void worker(struct probe_run *run, unsigned cpu)
 {
 	uint64_t rand = (run->seed + cpu) * 2 + 1;
+	int burst = probe_param(run, 0, TRAP_BURST);
 
 	while (cpu == state.poker && !probe_stopped(run))
 		poke_once(poke_choose(&rand));
 	while (!probe_stopped(run)) {
-		for (int i = 0; i < TRAP_BURST; i++) {
+		for (int i = 0; i < burst; i++) {
 			syscall(SYS_getppid);
 			__atomic_store_n(&state.trapper[cpu].calls, state.trapper[cpu].calls + 1,
 					 __ATOMIC_RELAXED);
@@ -273,6 +274,7 @@ PROBE(text_poke) = {
 			"smp_text_poke_batch*", "patch_cmp", "text_poke_addr_cmp", "try_get_desc",
 			"put_desc", "try_get_text_poke_array", "put_text_poke_array"),
 	.counters = LIST("pokes-while-trapping", "pokes", "traps"),
+	.params = PARAMS({ "burst", "trapping calls between two naps (64)", 1, 10000 }),
 	.min_cpus = 2,
 	.duration_s = 15,
 	.proves_engine = true,

@@ -28,7 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOTS 3     /* probes that come and go, a CPU */
+#define SLOTS_MAX 12 /* probes that come and go, a CPU */
+#define SLOTS 3
 #define NAP_US 2000 /* at most, between two flips */
 #define SAMPLE_HZ 97
 
@@ -55,13 +56,14 @@ static const struct {
 /* One a CPU, its flipper's. */
 struct seat {
 	uint64_t rand, flips, flips_hit, failed;
-	int fd[SLOTS]; /* PMU: the event, or -1; tracefs: the switch */
-	bool on[SLOTS];
+	int fd[SLOTS_MAX]; /* PMU: the event, or -1; tracefs: the switch */
+	bool on[SLOTS_MAX];
 } __attribute__((aligned(64)));
 
 static struct {
 	struct probe_run *run;
 	struct seat seats[WIRE_CPUS_MAX];
+	unsigned slots; /* in use, a CPU */
 	int pmu; /* negative: none */
 	bool stands[STANDING];
 	int count_fd[STANDING][WIRE_CPUS_MAX];
@@ -125,7 +127,7 @@ static int slot_flip(struct seat *seat, unsigned slot)
 
 static void flip_once(struct seat *seat)
 {
-	unsigned slot = rand_next(&seat->rand) % SLOTS;
+	unsigned slot = rand_next(&seat->rand) % state.slots;
 	uint64_t before = storm_total(STORM_CALLS);
 
 	if (slot_flip(seat, slot)) {
@@ -229,7 +231,7 @@ static void slots_make(struct probe_run *run)
 	char name[16];
 
 	for (unsigned cpu = 0; cpu < run->ncpus; cpu++)
-		for (unsigned i = 0; i < SLOTS; i++) {
+		for (unsigned i = 0; i < state.slots; i++) {
 			struct dyn_site site = site_random(&rand);
 
 			state.seats[cpu].fd[i] = -1;
@@ -264,6 +266,7 @@ static enum probe_result setup(struct probe_run *run)
 	int err;
 
 	state.run = run;
+	state.slots = probe_param(run, 0, SLOTS);
 	setrlimit(RLIMIT_NOFILE, &files);
 	if (!tracefs_root())
 		return probe_skip(run, "CONFIG_FTRACE is off: no tracefs");
@@ -353,7 +356,7 @@ static void teardown(struct probe_run *run)
 	char name[16];
 
 	for (unsigned cpu = 0; cpu < run->ncpus; cpu++) {
-		for (unsigned i = 0; i < SLOTS; i++) {
+		for (unsigned i = 0; i < state.slots; i++) {
 			if (state.seats[cpu].fd[i] > 0 && state.pmu < 0)
 				pwrite(state.seats[cpu].fd[i], "0\n", 2, 0);
 			if (state.seats[cpu].fd[i] > 0)
@@ -381,6 +384,7 @@ PROBE(uprobe_storm) = {
 			"uprobe_write_opcode", "uprobe_free_utask", "prepare_uretprobe",
 			"uprobe_munmap", "free_ret_instance*", "put_uprobe", "__update_ref_ctr"),
 	.counters = LIST("flips-while-hit", "flips", "calls", "children", "signals"),
+	.params = PARAMS({ "slots", "user probes that come and go, a CPU (3)", 1, SLOTS_MAX }),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.setup = setup,

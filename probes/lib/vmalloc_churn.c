@@ -55,6 +55,20 @@ static void churn_map(void)
 		close(fd);
 }
 
+/* Loaded and dropped, as a module is: its text is mapped, made executable, and given back. */
+static void churn_program(void)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, NULL, "GPL", nothing,
+			       sizeof(nothing) / sizeof(*nothing), NULL);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 static void churn_stacks(void)
 {
 	int n = 0;
@@ -94,6 +108,8 @@ void vmalloc_churn_round(struct vmalloc_churn *churn, const struct probe_run *ru
 	for (int i = 0; map.value && i < CHURN_MAPS && !probe_stopped(run); i++)
 		churn_map();
 	churn_walk(churn->walk_fd);
+	if (map.value && churn->rounds % 4 == 2)
+		churn_program();
 	if (churn->rounds++ % 4 == 0)
 		churn_stacks();
 }

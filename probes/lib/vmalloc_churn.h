@@ -5,6 +5,7 @@
  *
  *	maps		BPF arrays, whose memory comes from vmalloc
  *	stacks		fork and exit: kernel stacks are vmalloc memory under VMAP_STACK
+ *	programs	BPF programs, whose code is module memory where it is compiled
  *	walk		/proc/vmallocinfo, which holds the lock for a whole chunk of its text
  */
 #ifndef KLAB_PROBE_VMALLOC_CHURN_H
