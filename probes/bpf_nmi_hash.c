@@ -124,6 +124,7 @@ PROBE(bpf_nmi_hash) = {
 	.duration_s = 15,
 	.needs_nmi = true,
 	.nmi_hz = 25, /* as nmi_user_read.c says */
+	.by_name = true,
 	.setup = setup,
 	.worker = worker,
 	.sample = sample,

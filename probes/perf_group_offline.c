@@ -168,6 +168,7 @@ PROBE(perf_group_offline) = {
 	.params = PARAMS({ "siblings", "events that join one leader (4)", 1, SIBLINGS_MAX }),
 	.min_cpus = 2,
 	.duration_s = 15,
+	.by_name = true,
 	.setup = setup,
 	.worker = worker,
 	.sample = sample,

@@ -30,13 +30,13 @@ static json_t *params_json(const struct probe_param *p)
 
 static json_t *probe_json(const struct probe *p)
 {
-	return json_pack("{ss ss so so so so so si si sb si sb}", "name", p->name, "summary", p->summary,
+	return json_pack("{ss ss so so so so so si si sb si sb sb}", "name", p->name, "summary", p->summary,
 			 "hazards", strings(p->hazards), "kconfig", strings(p->kconfig), "amplify",
 			 strings(p->amplify), "counters", strings(p->counters), "params", params_json(p->params), "min_cpus",
 			 (int)(p->min_cpus ?: 1), "duration_s",
 			 (int)(p->duration_s ?: PROBE_DURATION_S_DEFAULT), "needs_nmi",
 			 p->needs_nmi, "nmi_hz", (int)p->nmi_hz, "proves_engine",
-			 p->proves_engine);
+			 p->proves_engine, "by_name", p->by_name);
 }
 
 const struct probe *probe_find(const char *name)

@@ -123,6 +123,15 @@ static double ran_s(const struct cell *cell)
 	return fmax(0, (end_us - last->began_us) / 1e6);
 }
 
+static const char *rung_of(const struct cell *cell)
+{
+	const struct outcome *last = cell->outcomes->len ?
+					     cell->outcomes->pdata[cell->outcomes->len - 1] :
+					     NULL;
+
+	return last ? last->rung : NULL;
+}
+
 static void take_cell(struct controls *s, const struct cell *cell, enum control control,
 		      unsigned repeat)
 {
@@ -145,6 +154,7 @@ static void take_cell(struct controls *s, const struct cell *cell, enum control 
 		.engine = cell->job->engine->version,
 		.accel = cell->job->accel,
 		.amplify = delay_level_name(cell->job->amplify),
+		.rung = rung_of(cell),
 		.smp = cell->job->smp,
 		.kernel_sha256 = cell->job->kernel->sha256,
 	};

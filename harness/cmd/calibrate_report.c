@@ -119,6 +119,7 @@ struct calibration *calibrate_rates(const struct calibrate_result *results, unsi
 			.engine = (char *)r->engine,
 			.accel = (char *)r->accel,
 			.amplify = (char *)r->amplify,
+			.rung = (char *)r->rung,
 			.smp = r->smp,
 			.runs = sum.runs,
 			.failures = sum.failures,

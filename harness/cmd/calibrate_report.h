@@ -27,6 +27,7 @@ struct calibrate_result {
 	double exposure, slack;
 	double ran_s; /* the probe's time, until its failure or its end */
 	const char *engine, *accel, *amplify;
+	const char *rung; /* or NULL */
 	unsigned smp;
 	const char *kernel_sha256;
 };

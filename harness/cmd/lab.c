@@ -331,6 +331,7 @@ static void apply_calibration(struct lab *lab, struct cell *cell)
 	if (!entry)
 		return;
 	cell->rate_lower = entry->rate_lower;
+	cell->calibration_rung = g_strdup(entry->rung);
 	cell->control_failures = entry->failures;
 	cell->control_exposure = entry->exposure;
 	cell->calibration = g_strdup_printf("%s, %u of %u runs failed%s", entry->hazard,

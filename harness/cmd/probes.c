@@ -66,8 +66,10 @@ static bool print_text(GError **error)
 		append_list(out, "counts", p->counters);
 		append_list(out, "delayed", p->amplify);
 		append_knobs(out, p);
-		g_string_append_printf(out, "  %-9s %u s, %u CPU%s or more\n", "runs",
-				       p->duration_s, p->min_cpus, p->min_cpus == 1 ? "" : "s");
+		g_string_append_printf(out, "  %-9s %u s, %u CPU%s or more%s\n", "runs",
+				       p->duration_s, p->min_cpus, p->min_cpus == 1 ? "" : "s",
+				       p->by_name ? ", by name only: kernels of today fail it" :
+						    "");
 	}
 	return cmd_output("-", out->str, out->len, error);
 }

@@ -53,7 +53,8 @@ static const GOptionEntry options[] = {
 	  "Kernels by id, or an image: file:PATH[,id=NAME]; repeatable (default: the "
 	  "default: set of the kernels file)", "GLOB" },
 	{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, AT(probes),
-	  "Probes by name; repeatable (default: all)", "GLOB" },
+	  "Probes by name; repeatable (default: all but those that kernels of today fail, see 'klab "
+	  "probes'; -p '*' takes them too)", "GLOB" },
 	{ "param", 0, 0, G_OPTION_ARG_STRING_ARRAY, AT(params),
 	  "A probe's parameter, such as uprobe-storm.threads=8 (see 'klab probes'); repeatable; the "
 	  "shipped failure rates are not for such runs, clean is uncalibrated then",

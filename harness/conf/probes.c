@@ -92,6 +92,7 @@ static struct probe_info *parse_one(const json_t *json)
 	p->needs_nmi = json_is_true(json_object_get(json, "needs_nmi"));
 	p->nmi_hz = get_unsigned(json, "nmi_hz");
 	p->proves_engine = json_is_true(json_object_get(json, "proves_engine"));
+	p->by_name = json_is_true(json_object_get(json, "by_name"));
 	return p;
 }
 
@@ -135,12 +136,20 @@ static bool select_glob(GPtrArray *all, const char *glob, GPtrArray *into)
 	return found;
 }
 
+static void select_default(GPtrArray *all, GPtrArray *into)
+{
+	for (guint i = 0; i < all->len; i++)
+		if (!((struct probe_info *)all->pdata[i])->by_name)
+			g_ptr_array_add(into, all->pdata[i]);
+}
+
 bool probes_select(GPtrArray *all, const char *const *globs, GPtrArray **ret, GError **error)
 {
-	static const char *const everything[] = { "*", NULL };
 	g_autoptr(GPtrArray) list = g_ptr_array_new();
 
-	for (globs = globs && *globs ? globs : everything; *globs; globs++)
+	if (!globs || !*globs)
+		select_default(all, list);
+	for (; globs && *globs; globs++)
 		if (!select_glob(all, *globs, list))
 			return lab_fail(error, LAB_ERROR_USAGE,
 					"no probe matches '%s'\nhint: 'klab probes' lists them", *globs);

@@ -3,6 +3,7 @@
 #include "run/run.h"
 
 #include "base/fs.h"
+#include "stats/calibration.h"
 #include "store/journal.h"
 
 #include <math.h>
@@ -21,6 +22,7 @@ static void cell_free(gpointer data)
 	g_strfreev(cell->hazards);
 	g_free(cell->skip);
 	g_free(cell->calibration);
+	g_free(cell->calibration_rung);
 	g_ptr_array_free(cell->outcomes, TRUE);
 	cell_verdict_clear(&cell->verdict);
 	g_free(cell);
@@ -190,9 +192,10 @@ static json_t *cell_to_json(const struct cell *cell)
 
 	for (char **h = cell->hazards; h && *h; h++)
 		json_array_append_new(hazards, json_string(*h));
-	return json_pack("{s:o, s:o, s:b, s:s?, s:f, s:s?, s:i, s:f}", "job",
+	return json_pack("{s:o, s:o, s:b, s:s?, s:f, s:s?, s:s?, s:i, s:f}", "job",
 			 job_to_json(cell->job), "hazards", hazards, "foretold", cell->foretold, "skip", cell->skip, "rate_lower",
-			 cell->rate_lower, "calibration", cell->calibration, "control_failures",
+			 cell->rate_lower, "calibration", cell->calibration, "calibration_rung", cell->calibration_rung,
+			 "control_failures",
 			 (int)cell->control_failures, "control_exposure", cell->control_exposure);
 }
 
@@ -212,6 +215,8 @@ static struct cell *cell_from_json(const json_t *json, GError **error)
 	cell->skip = g_strdup(json_string_value(json_object_get(json, "skip")));
 	cell->rate_lower = json_number_value(json_object_get(json, "rate_lower"));
 	cell->calibration = g_strdup(json_string_value(json_object_get(json, "calibration")));
+	cell->calibration_rung =
+		g_strdup(json_string_value(json_object_get(json, "calibration_rung")));
 	cell->control_failures =
 		CLAMP(json_integer_value(json_object_get(json, "control_failures")), 0, G_MAXINT);
 	cell->control_exposure = json_number_value(json_object_get(json, "control_exposure"));
@@ -359,8 +364,10 @@ static void bench_fill(const struct run *r, const struct cell *cell, struct benc
 
 		ret->verdicts[i] = o->verdict;
 		ret->how[i] = (struct cell_job){ o->began_us, o->cpu_model, o->alone };
-		/* a rate of amplified runs says nothing on one that had no symbols to delay */
-		if (g_strcmp0(o->amplify, delay_level_name(cell->job->amplify)) != 0)
+		/* a rate of amplified runs says nothing on one that had no symbols to delay, nor one of
+		 * BPF programs on what perf does in their place */
+		if (g_strcmp0(o->amplify, delay_level_name(cell->job->amplify)) != 0 ||
+		    !calibration_same_rung(cell->calibration_rung, o->rung))
 			ret->rule.rate_lower = 0;
 	}
 }

@@ -25,6 +25,7 @@ struct cell {
 	char *skip;			/* why it is unsupported without a boot, or NULL */
 	double rate_lower;		/* of the calibration that applies, 0: none */
 	char *calibration;		/* where that rate comes from, or NULL */
+	char *calibration_rung;		/* it holds for this one alone; NULL: for any */
 	unsigned control_failures;	/* behind that rate, in so much exposure; 0: not known */
 	double control_exposure;
 	GPtrArray *outcomes;		/* of struct outcome *, in order of attempts */

@@ -23,6 +23,7 @@ void calibration_entry_free(struct calibration_entry *entry)
 	g_free(entry->engine);
 	g_free(entry->accel);
 	g_free(entry->amplify);
+	g_free(entry->rung);
 	g_free(entry->kernel_sha256);
 	g_free(entry);
 }
@@ -36,6 +37,7 @@ struct calibration_entry *calibration_entry_copy(const struct calibration_entry 
 	copy->engine = g_strdup(entry->engine);
 	copy->accel = g_strdup(entry->accel);
 	copy->amplify = g_strdup(entry->amplify);
+	copy->rung = g_strdup(entry->rung);
 	copy->kernel_sha256 = g_strdup(entry->kernel_sha256);
 	return copy;
 }
@@ -70,6 +72,13 @@ bool calibration_same_engine(const char *a, const char *b)
 	size_t len = strspn(a, "0123456789");
 
 	return len > 0 && len == strspn(b, "0123456789") && !strncmp(a, b, len);
+}
+
+bool calibration_same_rung(const char *a, const char *b)
+{
+	size_t len = a ? strcspn(a, "+") : 0;
+
+	return !a || !b || (len == strcspn(b, "+") && !strncmp(a, b, len));
 }
 
 static bool same_conditions(const struct calibration_entry *entry,
@@ -179,6 +188,8 @@ static bool entry_fill(json_t *object, struct calibration_entry *entry, GError *
 	    !get_string(object, "engine", &entry->engine, error) ||
 	    !get_string(object, "accel", &entry->accel, error) ||
 	    !get_string(object, "amplify", &entry->amplify, error) ||
+	    (json_object_get(object, "rung") &&
+	     !get_string(object, "rung", &entry->rung, error)) ||
 	    !get_string(object, "kernel", &entry->kernel_sha256, error) ||
 	    !get_count(object, "smp", 1, SMP_MAX, &entry->smp, error) ||
 	    !get_count(object, "runs", 1, RUNS_MAX, &entry->runs, error) ||
@@ -251,9 +262,9 @@ static json_t *entry_to_json(const struct calibration_entry *entry)
 	g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(entry->when_s);
 	g_autofree char *text = when ? g_date_time_format(when, "%Y-%m-%dT%H:%M:%SZ") : NULL;
 
-	return json_pack("{ss ss ss ss ss si si si sf sf ss ss}", "probe", entry->probe, "hazard",
+	return json_pack("{ss ss ss ss ss ss* si si si sf sf ss ss}", "probe", entry->probe, "hazard",
 			 entry->hazard, "engine", entry->engine, "accel", entry->accel, "amplify",
-			 entry->amplify, "smp", (int)entry->smp, "runs", (int)entry->runs,
+			 entry->amplify, "rung", entry->rung, "smp", (int)entry->smp, "runs", (int)entry->runs,
 			 "failures", (int)entry->failures, "exposure", entry->exposure,
 			 "rate_lower", entry->rate_lower, "kernel", entry->kernel_sha256, "when",
 			 text ? text : "1970-01-01T00:00:00Z");

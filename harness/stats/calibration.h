@@ -4,12 +4,13 @@
  * lives in calibration.json. Pure: text in, text out.
  *
  *	{"schema": 1, "entries": [{"probe": "text-poke", "hazard": "text-poke-race",
- *	  "engine": "10.0.2", "accel": "tcg", "amplify": "auto", "smp": 4, "runs": 5, "failures": 5,
+ *	  "engine": "10.0.2", "accel": "tcg", "amplify": "auto", "rung": "bpf", "smp": 4, "runs": 5, "failures": 5,
  *	  "exposure": 4711.0, "rate_lower": 0.00042, "kernel": "SHA256", "when":
  *"2026-01-02T03:04:05Z"}]}
  *
  * A rate holds for the conditions under which it was measured: the same probe, accelerator and
- * amplification, the same class of vCPU counts and of engine versions. Nothing is interpolated.
+ * amplification, the same class of vCPU counts and of engine versions; and by the rung that the probe
+ * finds once it runs, which calibration_same_rung() compares afterwards. Nothing is interpolated.
  */
 #ifndef KLAB_STATS_CALIBRATION_H
 #define KLAB_STATS_CALIBRATION_H
@@ -26,6 +27,7 @@ struct calibration_entry {
 	char *engine;  /* version, "10.0.2" */
 	char *accel;   /* "tcg", "kvm" */
 	char *amplify; /* the amplifier's setting as the user gave it: "auto", "off", ... */
+	char *rung;    /* interface that the probe went by, "bpf"; NULL: not known, any */
 	unsigned smp;  /* vCPUs, 1..4096 */
 	unsigned runs, failures;
 	double exposure;     /* in all runs, in the probe's unit, slack included */
@@ -55,6 +57,9 @@ struct calibration_key {
 unsigned calibration_smp_class(unsigned smp);
 /* Versions that share their first number are one class: "10.0.2" and "10.1.0". */
 bool calibration_same_engine(const char *a, const char *b);
+
+/* "bpf" and "bpf+btf" are one way to do the same; an unknown rung (NULL) is like any. */
+bool calibration_same_rung(const char *a, const char *b);
 
 /* Put a copy of `entry` in, in place of one with the same probe, hazard and conditions. */
 void calibration_put(struct calibration *c, const struct calibration_entry *entry);

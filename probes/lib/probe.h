@@ -74,6 +74,7 @@ struct probe {
 	unsigned duration_s;         /* 0 means PROBE_DURATION_S_DEFAULT */
 	bool needs_nmi;              /* the host injects NMIs unless the guest has a PMU */
 	unsigned nmi_hz;             /* injections a second that it wants */
+	bool by_name;                /* kernels of today fail it: it runs where it is asked for */
 	bool proves_engine;          /* sound kernels of any age stand it: see klab doctor --engine */
 	enum probe_result (*setup)(struct probe_run *run);
 	void (*worker)(struct probe_run *run, unsigned cpu);

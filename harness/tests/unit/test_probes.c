@@ -24,6 +24,24 @@ static GPtrArray *two_probes(void)
 	return probes;
 }
 
+static const char by_name[] = "[{\"name\":\"usual\",\"counters\":[\"c\"]},"
+			      "{\"name\":\"known-to-fail\",\"counters\":[\"c\"],\"by_name\":true}]";
+
+static void what_fails_everywhere_is_asked_for(void **state)
+{
+	static const char *const all[] = { "*", NULL }, *const named[] = { "known*", NULL };
+	g_autoptr(GPtrArray) probes = NULL, usual = NULL, both = NULL, one = NULL;
+
+	assert_true(probes_parse(by_name, sizeof(by_name) - 1, &probes, NULL));
+	assert_true(probes_select(probes, NULL, &usual, NULL));
+	assert_int_equal(usual->len, 1);
+	assert_string_equal(((struct probe_info *)usual->pdata[0])->name, "usual");
+	assert_true(probes_select(probes, all, &both, NULL));
+	assert_int_equal(both->len, 2);
+	assert_true(probes_select(probes, named, &one, NULL));
+	assert_int_equal(one->len, 1);
+}
+
 static void parameters_are_checked(void **state)
 {
 	static const struct {
@@ -104,6 +122,7 @@ static void records_are_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_fails_everywhere_is_asked_for),
 		cmocka_unit_test(parameters_are_checked),
 		cmocka_unit_test(parameters_are_kept),
 		cmocka_unit_test(records_are_whole),
