@@ -19,7 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define JOIN_LIMIT_S 20
+#define JOIN_LIMIT_S 16    /* a worker's way back, from its stop ... */
+#define JOIN_LIMIT_CPU_S 4 /* ... and so much more a CPU: emulated ones share few of the host's */
 #define NOTE_MAX 900
 
 static int report_fd = -1;
@@ -153,18 +154,19 @@ static enum probe_result seats_start(struct probe_run *run, struct seat *seats)
 /* Workers look at the stop flag every few calls: who does not come back is in the kernel. */
 static enum probe_result seats_join(struct probe_run *run, struct seat *seats)
 {
+	unsigned limit_s = JOIN_LIMIT_S + run->ncpus * JOIN_LIMIT_CPU_S;
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += JOIN_LIMIT_S;
+	until.tv_sec += limit_s;
 	__atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < run->ncpus; i++)
 		if (seats[i].seated && pthread_timedjoin_np(seats[i].thread, NULL, &until))
 			return probe_fail(run,
 					  FAIL_HUNG_TASK
-					  "the worker of CPU %u is still in the kernel %d s after "
+					  "the worker of CPU %u is still in the kernel %u s after "
 					  "its stop",
-					  i, JOIN_LIMIT_S);
+					  i, limit_s);
 	return PROBE_PASS;
 }
 

@@ -17,7 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GRACE_MS 60000      /* on a slow host */
+#define GRACE_MS 40000      /* to set up, check and clean up on a slow host ... */
+#define GRACE_CPU_MS 8000   /* ... and so much more a CPU; the host waits a little longer */
 #define KILL_WAIT_MS 20000  /* from SIGKILL to "it cannot be killed" */
 #define HUNG_WAIT_MS 4000   /* for a process that said itself that a thread of it hangs */
 #define TAINT_DIE (1u << 7) /* the kernel oopsed */
@@ -55,6 +56,7 @@ static enum probe_result result_parse(const char *name)
 
 void runner_start(struct runner *r, const struct runner_order *order)
 {
+	unsigned grace_ms = GRACE_MS + status_page()->ncpus * GRACE_CPU_MS;
 	int fds[2], pid;
 
 	memset(status_page()->counters, 0, sizeof(status_page()->counters));
@@ -78,7 +80,7 @@ void runner_start(struct runner *r, const struct runner_order *order)
 	r->pid = pid;
 	r->fd = fds[0];
 	r->limit_ns =
-		clock_ns() + (order->duration_ms + (order->grace_ms ?: GRACE_MS)) * 1000000ull;
+		clock_ns() + (order->duration_ms + (order->grace_ms ?: grace_ms)) * 1000000ull;
 }
 
 void runner_stop(struct runner *r)

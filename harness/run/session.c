@@ -17,7 +17,7 @@
 
 #define SETUP_LIMIT_US (60 * G_USEC_PER_SEC)	/* start to begin */
 #define GRACE_US (45 * G_USEC_PER_SEC)		/* end of the duration to the end record */
-#define GRACE_CPU_US (6 * G_USEC_PER_SEC)	/* and so much more a vCPU: they share few host CPUs */
+#define GRACE_CPU_US (9 * G_USEC_PER_SEC)	/* and so much more a vCPU: they share few host CPUs */
 #define BYE_LIMIT_US (15 * G_USEC_PER_SEC)	/* end to bye */
 #define SYMBOLS_LIMIT_US (180 * G_USEC_PER_SEC)
 #define GONE_LIMIT_US (2 * G_USEC_PER_SEC)	/* bye to the engine's exit and its last words */
@@ -130,7 +130,7 @@ static void start_probe(struct session *s)
 {
 	const struct job *job = s->p->job;
 
-	enter(s, STATE_SETUP, SETUP_LIMIT_US);
+	enter(s, STATE_SETUP, SETUP_LIMIT_US + job->smp * GRACE_CPU_US);
 	say(s, "start", json_pack("{s:s, s:i, s:I, s:O*}", "probe", job->probe, "duration_ms",
 				  (int)job->duration_ms, "seed",
 				  (json_int_t)(job->seed & G_MAXINT64), "params", job->params));
