@@ -41,7 +41,10 @@ static const struct ktb_vendor ktb_vendors[] = {
 	{ "rhel9", KTB_ORDER_RPM, KTB_BASE_FROZEN },
 	{ "rhel10", KTB_ORDER_RPM, KTB_BASE_FROZEN },
 	{ "rhel-derived", KTB_ORDER_RPM, KTB_BASE_FROZEN },
+	/* openSUSE Leap to 15.2 counts its builds on its own; from 15.3 on it ships those of SLE.
+	 */
 	{ "suse", KTB_ORDER_RPM, KTB_BASE_FROZEN },
+	{ "sle", KTB_ORDER_RPM, KTB_BASE_FROZEN },
 	{ "amazon", KTB_ORDER_RPM, KTB_BASE_EXACT },
 	{ "fedora", KTB_ORDER_RPM, KTB_BASE_EXACT },
 	/* Anything else: a local version, or a vendor that is not known here. */
@@ -81,7 +84,18 @@ static inline int ktb_starts(const char *text, const char *prefix)
 
 static inline int ktb_eq(const char *a, const char *b)
 {
-	return ktb_starts(a, b) && ktb_len(a) == ktb_len(b);
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static inline int ktb_ends(const char *text, const char *suffix)
+{
+	size_t n = ktb_len(text), m = ktb_len(suffix);
+
+	return n >= m && ktb_eq(text + n - m, suffix);
 }
 
 static inline const char *ktb_find(const char *text, const char *needle)
@@ -111,9 +125,7 @@ static inline void ktb_append(char *dst, size_t size, const char *text)
 
 static inline const char *ktb_skip_digits(const char *text)
 {
-	while (vercmp_is_digit((unsigned char)*text))
-		text++;
-	return text;
+	return vercmp_skip_digits(text);
 }
 
 static inline void ktb_set_vendor(struct ktb_kernel *k, const char *name)
@@ -157,6 +169,17 @@ static inline const char *ktb_parse_base(char *dst, size_t size, const char *tex
 	ktb_append(dst, size, "~rc");
 	ktb_copy(dst + ktb_len(dst), size - ktb_len(dst), rc, (size_t)(end - rc));
 	return end;
+}
+
+/* The base is a release candidate, whose number stands at `number`. */
+static inline void ktb_base_is_rc(struct ktb_kernel *k, const char *number)
+{
+	size_t at;
+
+	ktb_append(k->base, sizeof(k->base), "~rc");
+	at = ktb_len(k->base);
+	ktb_copy(k->base + at, sizeof(k->base) - at, number,
+		 (size_t)(ktb_skip_digits(number) - number));
 }
 
 /* ID= of os-release, without quotes; "" if there is none. */
@@ -223,13 +246,12 @@ static inline int ktb_identify_debian_release(struct ktb_kernel *k, const char *
 	static const char *const flavours[] = { "-amd64",       "-arm64", "-686-pae", "-armmp",
 						"-powerpc64le", "-s390x", "-riscv64" };
 	int plus = ktb_starts(rest, "+deb");
-	size_t i, len = ktb_len(rest), flavour_len;
+	size_t i;
 
 	if (!plus && !(rest[0] == '-' && vercmp_is_digit((unsigned char)rest[1])))
 		return 0;
 	for (i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++) {
-		flavour_len = ktb_len(flavours[i]);
-		if (len < flavour_len || !ktb_eq(rest + len - flavour_len, flavours[i]))
+		if (!ktb_ends(rest, flavours[i]))
 			continue;
 		ktb_set_vendor(k, "debian");
 		/* "6.1.0-9" is an ABI name; "6.12.9+deb13" names the real release. */
@@ -237,6 +259,17 @@ static inline int ktb_identify_debian_release(struct ktb_kernel *k, const char *
 		return 1;
 	}
 	return 0;
+}
+
+/* "6.2.16-19-pve": Proxmox builds Ubuntu's trees, where fixes go on behind upstream's last release.
+ */
+static inline int ktb_identify_proxmox(struct ktb_kernel *k, const char *rest)
+{
+	if (!ktb_ends(rest, "-pve"))
+		return 0;
+	ktb_set_vendor(k, "ubuntu-derived");
+	ktb_copy(k->build, sizeof(k->build), k->release, ktb_len(k->release) - 4);
+	return 1;
 }
 
 /* "-36-generic" with "#37-Ubuntu" or "#37~22.04.1-Ubuntu": build 6.2.0-36.37. */
@@ -248,17 +281,18 @@ static inline int ktb_identify_ubuntu(struct ktb_kernel *k, const char *rest, in
 
 	if (!abi_len)
 		return 0;
-	if (!told && !is_ubuntu && !ktb_eq(abi_end, "-generic") && !ktb_eq(abi_end, "-lowlatency"))
+	/* "#1151-Microsoft" is not Ubuntu's kernel, whatever runs on it. */
+	if (k->version[0])
+		is_ubuntu = 0;
+	if (!told && !is_ubuntu && !ktb_ends(abi_end, "-generic") &&
+	    !ktb_ends(abi_end, "-lowlatency"))
 		return 0;
 	if (abi_len == 6 && rest[1] == '0') {
 		/* A mainline build for Ubuntu: 6.2.10-061020-generic, 6.2.0-060200rc1-generic. */
 		ktb_set_vendor(k, "other");
 		k->base_exact = 1;
-		if (ktb_starts(abi_end, "rc")) {
-			ktb_append(k->base, sizeof(k->base), "~rc");
-			ktb_copy(k->base + ktb_len(k->base), sizeof(k->base) - ktb_len(k->base),
-				 abi_end + 2, (size_t)(ktb_skip_digits(abi_end + 2) - abi_end - 2));
-		}
+		if (ktb_starts(abi_end, "rc"))
+			ktb_base_is_rc(k, abi_end + 2);
 		return 1;
 	}
 	ktb_set_vendor(k, abi_len > 3 ? "ubuntu-derived" : "ubuntu");
@@ -296,6 +330,11 @@ static inline int ktb_identify_rhel(struct ktb_kernel *k)
 	const char *at = ktb_find(k->build, ".el"), *end;
 	size_t i;
 
+	if (ktb_find(k->build, ".vz7.") || ktb_find(k->build, ".vz8.") ||
+	    ktb_find(k->build, ".vz9.")) {
+		ktb_set_vendor(k, "rhel-derived");
+		return 1;
+	}
 	if (!at || !vercmp_is_digit((unsigned char)at[3]))
 		return 0;
 	end = ktb_skip_digits(at + 3);
@@ -305,7 +344,7 @@ static inline int ktb_identify_rhel(struct ktb_kernel *k)
 		k->base_exact = 1;
 		return 1;
 	}
-	if (ktb_find(k->build, ".lve") || ktb_find(k->build, ".vz"))
+	if (ktb_find(k->build, ".lve"))
 		return 1;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		size_t n = ktb_len(names[i]) - 4;
@@ -320,16 +359,31 @@ static inline int ktb_identify_rhel(struct ktb_kernel *k)
 	return 1;
 }
 
+/* "-59.34-default", "-150400.24.63-default". Tumbleweed, which follows upstream, counts to one
+ * digit:
+ * "-1-default", "-1.g7e16618-default". */
+static inline int ktb_is_sle(const char *rest)
+{
+	const char *end;
+
+	if (*rest != '-' || !vercmp_is_digit((unsigned char)rest[1]))
+		return 0;
+	if (ktb_starts(rest, "-150"))
+		return 1;
+	end = ktb_skip_digits(rest + 1);
+	return (ktb_ends(rest, "-default") || ktb_ends(rest, "-preempt")) &&
+	       (end - rest > 2 || (*end == '.' && end[1] != 'g'));
+}
+
 static inline int ktb_identify_suse(struct ktb_kernel *k, const char *rest, const char *os_id)
 {
-	/* Leap 15.x: -lp152.66-default; SLE 15 SP4 and Leap 15.4 on: -150400.24.63-default. */
-	int frozen = ktb_starts(rest, "-lp15") || ktb_starts(rest, "-150") ||
-		     ktb_starts(os_id, "sle") || ktb_eq(os_id, "opensuse-leap");
+	int leap = ktb_starts(rest, "-lp15");
 	size_t n;
 
-	if (!frozen || !*rest)
+	if (!*rest || !(leap || ktb_is_sle(rest) || ktb_starts(os_id, "sle") ||
+			ktb_eq(os_id, "opensuse-leap")))
 		return 0;
-	ktb_set_vendor(k, "suse");
+	ktb_set_vendor(k, leap ? "suse" : "sle");
 	/* Off goes the flavour: "-default", "-azure". */
 	ktb_copy(k->build, sizeof(k->build), k->release, sizeof(k->release));
 	n = ktb_len(k->build);
@@ -353,10 +407,19 @@ static inline int ktb_identify_rpm(struct ktb_kernel *k, const char *rest, const
 	if (ktb_find(k->build, ".fc")) {
 		ktb_set_vendor(k, "fedora");
 		k->base_exact = 1;
+		/* 6.4.0-0.rc2.23.fc39 comes before 6.4.0. */
+		if (ktb_starts(rest, "-0.rc"))
+			ktb_base_is_rc(k, rest + 5);
 		return 1;
 	}
 	k->build[0] = 0;
 	return ktb_identify_suse(k, rest, os_id);
+}
+
+/* Is `copy` less than all of `text`? */
+static inline int ktb_is_cut(const char *copy, const char *text)
+{
+	return text[ktb_len(copy)] != 0;
 }
 
 /* No vendor that is known: plain upstream, or upstream with a local version. */
@@ -379,7 +442,8 @@ static inline void ktb_identify_other(struct ktb_kernel *k, const char *rest)
 /*
  * Fill in *k. `version` (uname -v) and `os_release` (the file's text) may be NULL: then less is
  * known, and more answers are "unknown". uname outranks os-release, which in a container speaks of
- * the container. Returns 0 if no version could be found in `release` (k->vendor is "" then).
+ * the container. Returns 0 if no version could be found in `release`, or if it is longer than any
+ * kernel's (k->vendor is "" then).
  */
 static inline int ktb_identify(struct ktb_kernel *k, const char *release, const char *version,
 			       const char *os_release)
@@ -398,10 +462,13 @@ static inline int ktb_identify(struct ktb_kernel *k, const char *release, const 
 	k->trust = KTB_BASE_EXACT;
 	k->force = NULL;
 	ktb_os_id(os_release, os_id, sizeof(os_id));
+	if (ktb_is_cut(k->release, release))
+		return 0;
 	rest = ktb_parse_base(k->base, sizeof(k->base), k->release);
 	if (!rest)
 		return 0;
-	if (ktb_identify_debian(k) || ktb_identify_debian_release(k, rest) ||
+	if (ktb_identify_proxmox(k, rest) || ktb_identify_debian(k) ||
+	    ktb_identify_debian_release(k, rest) ||
 	    ktb_identify_ubuntu(k, rest, ktb_eq(os_id, "ubuntu")) ||
 	    ktb_identify_rpm(k, rest, os_id))
 		return 1;

@@ -42,14 +42,13 @@ static inline int ktb_compare(enum ktb_order order, const char *a, const char *b
 /* Compare X.Y of two versions, whatever follows. */
 static inline int ktb_branch_compare(const char *a_text, const char *b_text)
 {
-	struct vercmp_piece a = vercmp_whole(a_text), b = vercmp_whole(b_text);
-	int diff = vercmp_digits(&a, &b);
+	int diff = vercmp_run(&a_text, &b_text);
 
 	if (diff)
 		return diff;
-	a.at += vercmp_peek(&a) == '.';
-	b.at += vercmp_peek(&b) == '.';
-	return vercmp_digits(&a, &b);
+	a_text += *a_text == '.';
+	b_text += *b_text == '.';
+	return vercmp_run(&a_text, &b_text);
 }
 
 static inline int ktb_is_eol(const char *hi)
@@ -62,9 +61,11 @@ static inline int ktb_is_eol(const char *hi)
 /* Is `text` the version `prefix` plus further components? */
 static inline int ktb_extends(const char *text, const char *prefix)
 {
-	size_t n = ktb_len(prefix);
-
-	return ktb_starts(text, prefix) && (text[n] == '.' || text[n] == '_');
+	while (*prefix && *text == *prefix) {
+		text++;
+		prefix++;
+	}
+	return !*prefix && (*text == '.' || *text == '_');
 }
 
 enum ktb_place {
@@ -81,6 +82,9 @@ static inline enum ktb_place ktb_place_of(enum ktb_order order, const char *v,
 	const char *last = r->last ? r->last : r->lo;
 	int open = ktb_eq(r->hi, "unknown");
 
+	/* Most ranges are of older branches: that is soon told. */
+	if (!open && ktb_branch_compare(v, r->hi) > 0)
+		return KTB_ABOVE;
 	if (ktb_compare(order, v, r->lo) < 0)
 		return ktb_extends(r->lo, v) ? KTB_UNSURE : KTB_BELOW;
 	if (open || r->last) {
@@ -89,10 +93,7 @@ static inline enum ktb_place ktb_place_of(enum ktb_order order, const char *v,
 		if (open)
 			return KTB_GAP;
 	}
-	if (ktb_is_eol(r->hi)) {
-		if (ktb_branch_compare(v, r->hi) > 0)
-			return KTB_ABOVE;
-	} else {
+	if (!ktb_is_eol(r->hi)) {
 		if (ktb_extends(r->hi, v))
 			return KTB_UNSURE;
 		if (ktb_compare(order, v, r->hi) >= 0)
@@ -116,6 +117,41 @@ static inline int ktb_is_past_branch(const char *base, const struct ktb_range *r
 {
 	return !ktb_eq(r->vendor, "mainline") &&
 	       ktb_branch_compare(base, r->last ? r->last : r->lo) > 0;
+}
+
+/* "5.14.0-427.13.1.el9_4" -> ".13.1.el9_4" */
+static inline const char *ktb_behind_build(const char *build)
+{
+	const char *at = ktb_find(build, "-");
+
+	while (at && *at && *at != '.')
+		at++;
+	return at ? at : "";
+}
+
+/*
+ * Are these two builds of one vendor of one line of development, so that what holds for both may
+ * hold between them? Builds of a frozen branch are if they are made of the same one
+ * (5.14.0-427.13.1 and 5.14.0-427.40.1), or both lie on the line that others are made of
+ * (5.14.0-293.el9 and -308.el9); of others X.Y must be the same.
+ */
+static inline int ktb_same_series(enum ktb_trust trust, const char *a, const char *b)
+{
+	const char *a_end = ktb_behind_build(a), *b_end = ktb_behind_build(b);
+	size_t n;
+
+	if (trust != KTB_BASE_FROZEN)
+		return !ktb_branch_compare(a, b);
+	if (!*a_end || !*b_end)
+		return 0;
+	if (ktb_starts(a_end, ".el") && ktb_starts(b_end, ".el"))
+		return 1;
+	n = (size_t)(a_end - a);
+	if (n != (size_t)(b_end - b))
+		return 0;
+	while (n > 0 && a[n - 1] == b[n - 1])
+		n--;
+	return !n;
 }
 
 /* How much of the branch of `base` is in one range: 0 nothing, 1 some or not known, 2 all. */

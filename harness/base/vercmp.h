@@ -16,8 +16,7 @@
 #ifdef __KERNEL__
 #include <linux/types.h>
 #else
-#include <stddef.h>
-#include <stdint.h>
+#include <stddef.h> /* the compiler's own: <stdint.h> may want a C library, which BPF has none of */
 #endif
 
 /* A piece of a string: [at, end). Reading past its end gives 0. */
@@ -52,6 +51,13 @@ static inline int vercmp_is_alpha(int c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static inline const char *vercmp_skip_digits(const char *text)
+{
+	while (vercmp_is_digit((unsigned char)*text))
+		text++;
+	return text;
+}
+
 /* Compare the runs of digits at the head of both and step over them; no digits count as 0. */
 static inline int vercmp_digits(struct vercmp_piece *a, struct vercmp_piece *b)
 {
@@ -71,6 +77,30 @@ static inline int vercmp_digits(struct vercmp_piece *a, struct vercmp_piece *b)
 		return 1;
 	if (vercmp_is_digit(vercmp_peek(b)))
 		return -1;
+	return diff < 0 ? -1 : diff > 0;
+}
+
+/* The same for terminated strings. */
+static inline int vercmp_run(const char **a, const char **b)
+{
+	int diff = 0;
+
+	while (**a == '0')
+		++*a;
+	while (**b == '0')
+		++*b;
+	while (vercmp_is_digit((unsigned char)**a) && vercmp_is_digit((unsigned char)**b)) {
+		if (!diff)
+			diff = **a - **b;
+		++*a;
+		++*b;
+	}
+	if (vercmp_is_digit((unsigned char)**a))
+		diff = 1;
+	else if (vercmp_is_digit((unsigned char)**b))
+		diff = -1;
+	*a = vercmp_skip_digits(*a);
+	*b = vercmp_skip_digits(*b);
 	return diff < 0 ? -1 : diff > 0;
 }
 
@@ -194,13 +224,39 @@ static inline int vercmp_rpm_piece(struct vercmp_piece a, struct vercmp_piece b)
 	}
 }
 
+/* Compare "NUMBER.NUMBER..." at the heads of both and return 0 where that decides nothing: both
+ * orders agree on it, and it tells most kernels apart without looking for epochs and revisions. */
+static inline int vercmp_head(const char *a, const char *b)
+{
+	int first = 1, diff;
+
+	while (vercmp_is_digit((unsigned char)*a) && vercmp_is_digit((unsigned char)*b)) {
+		diff = vercmp_run(&a, &b);
+		if (first && (*a == ':' || *b == ':'))
+			return 0;
+		if (diff)
+			return diff;
+		if (*a != '.' || *b != '.')
+			return 0;
+		first = 0;
+		a++;
+		b++;
+	}
+	return 0;
+}
+
 /* Both: [EPOCH:]VERSION[-REVISION], e.g. "6.1.27-1"; negative, 0 or positive as a is older, equal
  * or newer. */
 static inline int vercmp_dpkg(const char *a_text, const char *b_text)
 {
-	struct vercmp_piece a = vercmp_whole(a_text), b = vercmp_whole(b_text), ra, rb;
-	int diff = vercmp_dpkg_piece(vercmp_take_epoch(&a), vercmp_take_epoch(&b));
+	struct vercmp_piece a, b, ra, rb;
+	int diff = vercmp_head(a_text, b_text);
 
+	if (diff)
+		return diff;
+	a = vercmp_whole(a_text);
+	b = vercmp_whole(b_text);
+	diff = vercmp_dpkg_piece(vercmp_take_epoch(&a), vercmp_take_epoch(&b));
 	if (diff)
 		return diff;
 	ra = vercmp_take_revision(&a);
@@ -212,10 +268,16 @@ static inline int vercmp_dpkg(const char *a_text, const char *b_text)
 /* Both: [EPOCH:]VERSION[-RELEASE], e.g. "5.14.0-293.el9". */
 static inline int vercmp_rpm(const char *a_text, const char *b_text)
 {
-	struct vercmp_piece a = vercmp_whole(a_text), b = vercmp_whole(b_text), ra, rb;
-	struct vercmp_piece ea = vercmp_take_epoch(&a), eb = vercmp_take_epoch(&b);
-	int diff = vercmp_digits(&ea, &eb);
+	struct vercmp_piece a, b, ea, eb, ra, rb;
+	int diff = vercmp_head(a_text, b_text);
 
+	if (diff)
+		return diff;
+	a = vercmp_whole(a_text);
+	b = vercmp_whole(b_text);
+	ea = vercmp_take_epoch(&a);
+	eb = vercmp_take_epoch(&b);
+	diff = vercmp_digits(&ea, &eb);
 	if (diff)
 		return diff;
 	ra = vercmp_take_revision(&a);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* klab report: judge a run's journals again and show the result. */
 #include "cmd/cmd.h"
+#include "cmd/contradictions.h"
 #include "cmd/pick.h"
 
 #include "report/result.h"
@@ -32,6 +33,13 @@ static void print(const struct run *r, bool json)
 	fputs(summary, stdout);
 }
 
+static void print_all(const struct lab *lab, const struct run *r, bool json)
+{
+	print(r, json);
+	fflush(stdout);
+	contradictions_tell_run(lab, r);
+}
+
 static int execute(const char *dir, bool json, GError **error)
 {
 	const struct lab_params params = { .judge_only = true };
@@ -39,7 +47,7 @@ static int execute(const char *dir, bool json, GError **error)
 	g_autoptr(run) r = NULL;
 
 	if (lab_open(&params, &lab, error) && pick_load(lab, dir, &r, error))
-		print(r, json);
+		print_all(lab, r, json);
 	return EXIT_CLEAN;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* klab run: plan, boot, judge, report. */
 #include "cmd/cmd.h"
+#include "cmd/contradictions.h"
 #include "cmd/run_plan.h"
 
 #include "report/result.h"
@@ -18,7 +19,7 @@ static bool write_json(const struct run *r, const char *file, GError **error)
 }
 
 /* stdout is the result's: the summary steps aside when JSON goes there. */
-static void print_summary(const struct run *r, const char *json)
+static void print_summary(const struct lab *lab, const struct run *r, const char *json)
 {
 	bool to_stderr = g_strcmp0(json, "-") == 0;
 	FILE *out = to_stderr ? stderr : stdout;
@@ -26,6 +27,8 @@ static void print_summary(const struct run *r, const char *json)
 	g_autofree char *summary = terminal_summary(r, color);
 
 	fprintf(out, "%sresults: %s\n", summary, r->dir);
+	fflush(out);
+	contradictions_tell_run(lab, r);
 }
 
 static int execute(const struct run_request *req, GError **error)
@@ -40,12 +43,12 @@ static int execute(const struct run_request *req, GError **error)
 		fprintf(stderr, "klab run: %s\nhint: every verdict will be infra; 'klab doctor "
 			"--engine' and 'klab selftest' tell more, --trust-engine overrides\n", lab->engine_trouble);
 	if (!lab_run(lab, r, req->jobs, req->timeout, &code, error)) {
-		print_summary(r, req->json);	/* what was judged before stays judged */
+		print_summary(lab, r, req->json);	/* what was judged before stays judged */
 		return 0;
 	}
 	if (req->json && !write_json(r, req->json, error))
 		return 0;
-	print_summary(r, req->json);
+	print_summary(lab, r, req->json);
 	if (code == EXIT_INTERRUPTED || code == EXIT_OVERALL_TIMEOUT)
 		fprintf(stderr, "klab run: stopped before the end\n"
 			"hint: klab run --resume --out %s\n", r->dir);

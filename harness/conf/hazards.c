@@ -10,7 +10,8 @@ static const char *const top_keys[] = { "surveyed", "hazards", NULL };
 static const char *const hazard_keys[] = { "id",       "op",       "summary",    "workaround",
 					   "exposure", "needs",    "signatures", "introduced",
 					   "fixed",    "mainline", "vendor",     "clean",
-					   "unknown",  "sources",  "claims",     NULL };
+					   "unknown",  "sources",  "claims",     "untested_if",
+					   NULL };
 static const char *const needs_keys[] = { "kconfig", NULL };
 static const char *const signature_keys[] = { "kind", "frames", NULL };
 static const char *const source_keys[] = { "how", "says", NULL };
@@ -51,6 +52,7 @@ static void hazard_free(struct hazard *h)
 	g_free(h->summary);
 	g_free(h->workaround);
 	g_free(h->exposure);
+	g_strfreev(h->untested_if);
 	g_strfreev(h->kconfig);
 	g_strfreev(h->introduced);
 	g_strfreev(h->fixed);
@@ -389,6 +391,7 @@ static struct hazard *parse_hazard(const struct doc_node *node, struct doc_error
 	if (!g_strcmp0(h->workaround, "none"))
 		g_clear_pointer(&h->workaround, g_free);
 	h->exposure = g_strdup(doc_get_text(node, "exposure", errors));
+	h->untested_if = doc_get_texts(node, "untested_if", errors);
 	h->kconfig = parse_kconfig(node, errors);
 	h->introduced = parse_commits(node, "introduced", errors);
 	h->fixed = parse_commits(node, "fixed", errors);

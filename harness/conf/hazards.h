@@ -10,6 +10,8 @@
  *	    summary: ...
  *	    workaround: ...			# optional; none: there is no known one
  *	    exposure: nmi-user-reads		# the probe's counter
+ *	    untested_if: [WORDS, ...]		# optional: of a probe's limits, with which it is not
+ *						# pressed on, so that a clean says nothing of it
  *	    needs: {kconfig: [CONFIG_X=y]}	# optional
  *	    signatures: [{kind: deadlock, frames: [f, g]}]
  *	    introduced: COMMIT			# or a list, in order
@@ -44,6 +46,7 @@ struct hazard {
 	char *id, *op, *summary;
 	char *workaround;            /* or NULL: none is known */
 	char *exposure;              /* name of the probe's counter, or NULL */
+	char **untested_if;          /* NULL-terminated */
 	char **kconfig;              /* "CONFIG_X=y", NULL-terminated */
 	char **introduced, **fixed;  /* commits, NULL-terminated, perhaps none */
 	char *needs, *fix;           /* kconfig and fixed joined by ", ", or NULL if empty */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is known: hazards.yaml's declarations and klab's own measurements, joined into the table
- *that both the harness and the generated header look kernels up in (base/ktb_check.h). Pure.
+ * that both the harness and the generated header look kernels up in (base/ktb_check.h). Pure.
  *
  *	g_autoptr(knowledge) k = know_new(hazards, measured);
  *	struct ktb_kernel kernel;
@@ -18,14 +18,16 @@ struct knowledge {
 	struct ktb_table table; /* borrows the hazards; table.digest is "" */
 	struct ktb_hazard *hazards;
 	struct ktb_measured *measured;
+	struct ktb_span *spans;
 	GStringChunk *text;
 	char **ops; /* operations, sorted, NULL-terminated */
 };
 typedef struct knowledge knowledge;
 
 /*
- * `measured` (of struct measured *, may be NULL) is boiled down to the worst verdict of each build
- * and operation. The hazards must outlive the result.
+ * `measured` (of struct measured *, may be NULL) is boiled down to one verdict of each value, build
+ * and operation, the best founded, and to what builds between two measured ones may be taken for
+ * (know/spans.h). Their order does not matter. The hazards must outlive the result.
  */
 struct knowledge *know_new(const struct hazard_set *hazards, const GPtrArray *measured);
 void know_free(struct knowledge *k);
@@ -39,8 +41,8 @@ struct ktb_hazard know_hazard_view(const struct hazard *hazard);
  */
 bool know_foretold(const struct hazard_set *hazards, const struct ktb_kernel *kernel,
 		   const char *hazard_id);
-/* Of the measurements, those that declarations or other measurements contradict: sentences, free.
- */
+/* Of the measurements, those that declarations or other measurements contradict: sentences, sorted,
+ * each once; g_strfreev(). */
 char **know_contradictions(const struct knowledge *k, const GPtrArray *measured);
 
 #endif

@@ -22,6 +22,7 @@ void measured_free(struct measured *m)
 	g_free(m->hazard);
 	g_strfreev(m->journals);
 	g_strfreev(m->digests);
+	g_strfreev(m->limits);
 	g_free(m);
 }
 
@@ -73,22 +74,94 @@ static json_t *load(const char *json, size_t len, GError **error)
 	return root;
 }
 
-const char *measured_op(const char *probe, const GPtrArray *probes,
-			const struct hazard_set *hazards)
+/* --- which operations a verdict speaks of ------------------------------------------------- */
+
+static bool limits_say(char *const *limits, const char *words)
+{
+	for (; limits && *limits; limits++)
+		if (strstr(*limits, words))
+			return true;
+	return false;
+}
+
+/* Did this probe, with these limits, press on this hazard so that surviving means something? */
+static bool presses_on(const struct probe_info *probe, char *const *limits, const struct hazard *h)
+{
+	if (g_strcmp0(probe->counters[0], h->exposure))
+		return false;
+	for (char *const *words = h->untested_if; *words; words++)
+		if (limits_say(limits, *words))
+			return false;
+	return true;
+}
+
+/* And on all that can make the operation fail? */
+static bool presses_on_all(const struct probe_info *probe, char *const *limits, const char *op,
+			   const struct hazard_set *hazards)
+{
+	for (unsigned i = 0; i < hazards->all->len; i++) {
+		const struct hazard *h = g_ptr_array_index(hazards->all, i);
+
+		if (!strcmp(h->op, op) && !presses_on(probe, limits, h))
+			return false;
+	}
+	return true;
+}
+
+/* The probe's own operations: of all its hazards, or else its name. */
+static GPtrArray *ops_of(const struct probe_info *probe, const struct hazard_set *hazards)
+{
+	GPtrArray *ops = g_ptr_array_new();
+
+	for (char **id = probe->hazards; *id; id++) {
+		const struct hazard *h = hazard_set_find(hazards, *id);
+
+		if (h && !g_ptr_array_find_with_equal_func(ops, h->op, g_str_equal, NULL))
+			g_ptr_array_add(ops, h->op);
+	}
+	if (!ops->len)
+		g_ptr_array_add(ops, probe->name);
+	return ops;
+}
+
+static void keep_pressed(GPtrArray *ops, const struct probe_info *probe, char *const *limits,
+			 const struct hazard_set *hazards)
+{
+	for (unsigned i = ops->len; i-- > 0;)
+		if (!presses_on_all(probe, limits, ops->pdata[i], hazards))
+			g_ptr_array_remove_index(ops, i);
+}
+
+GPtrArray *measured_ops(const struct measured *m, const struct probe_info *probe,
+			const struct hazard_set *hazards, bool *ret_untold)
+{
+	const struct hazard *h = m->hazard ? hazard_set_find(hazards, m->hazard) : NULL;
+	GPtrArray *ops = ops_of(probe, hazards);
+
+	*ret_untold = m->affected && !h && ops->len > 1;
+	if (m->affected && !h)
+		return ops;
+	/* A hazard that another probe counts, met by way of this one's operations. */
+	if (!m->affected || g_strcmp0(probe->counters[0], h->exposure))
+		keep_pressed(ops, probe, m->limits, hazards);
+	else
+		g_ptr_array_set_size(ops, 0);
+	if (h && !g_ptr_array_find_with_equal_func(ops, h->op, g_str_equal, NULL))
+		g_ptr_array_add(ops, h->op);
+	return ops;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static const struct probe_info *find_probe(const GPtrArray *probes, const char *name)
 {
 	for (unsigned i = 0; i < probes->len; i++) {
 		const struct probe_info *info = g_ptr_array_index(probes, i);
 
-		if (strcmp(info->name, probe))
-			continue;
-		for (char **id = info->hazards; *id; id++) {
-			const struct hazard *h = hazard_set_find(hazards, *id);
-
-			if (h)
-				return h->op;
-		}
+		if (!strcmp(info->name, name))
+			return info;
 	}
-	return probe;
+	return NULL;
 }
 
 static const json_t *find_kernel(const json_t *root, const char *id)
@@ -111,39 +184,79 @@ static char *version_of(const json_t *kernel)
 	return g_strdup(at && g_str_is_ascii(at) ? at : "");
 }
 
-static struct measured *read_cell(const json_t *root, const json_t *cell, const GPtrArray *probes,
-				  const struct hazard_set *hazards)
+/* The strings of a list. */
+static char **get_strings(const json_t *list)
 {
-	const char *id = json_string_value(json_object_get(cell, "kernel"));
-	const char *probe = json_string_value(json_object_get(cell, "probe"));
-	const char *verdict = json_string_value(json_object_get(cell, "verdict"));
-	const json_t *kernel = find_kernel(root, id), *jobs = json_object_get(cell, "jobs");
-	const char *release = json_string_value(json_object_get(kernel, "release"));
-	bool affected = !g_strcmp0(verdict, "affected");
-	struct measured *m;
+	g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
+	size_t i;
+	json_t *item;
 
-	/* A kernel that cannot be named later is no evidence for anybody. */
-	if (!probe || !release || !*release || !g_str_is_ascii(release) ||
-	    (!affected && g_strcmp0(verdict, "clean")))
-		return NULL;
-	m = g_new0(struct measured, 1);
-	m->kernel = g_strdup(id);
-	m->release = g_strdup(release);
+	json_array_foreach (list, i, item)
+		if (json_is_string(item))
+			g_strv_builder_add(texts, json_string_value(item));
+	return g_strv_builder_end(texts);
+}
+
+/* All but the operation. */
+static struct measured *read_cell(const json_t *kernel, const json_t *cell, bool affected)
+{
+	const json_t *jobs = json_object_get(cell, "jobs");
+	struct measured *m = g_new0(struct measured, 1);
+
+	m->kernel = get_text(kernel, "id");
+	m->release = get_text(kernel, "release");
 	m->version = version_of(kernel);
 	m->vendor = get_text(kernel, "vendor");
 	m->package_version = get_text(kernel, "package_version");
 	m->sha256 = get_text(kernel, "sha256");
-	m->probe = g_strdup(probe);
-	m->op = g_strdup(measured_op(probe, probes, hazards));
+	m->probe = get_text(cell, "probe");
 	m->affected = affected;
 	m->kind = get_text(cell, "kind");
 	m->title = get_text(cell, "title");
-	m->hazard = get_text(cell, "hazard");
+	m->hazard = affected ? get_text(cell, "hazard") : NULL;
 	m->confidence = get_number(cell, "confidence");
 	m->p_missed = get_number(cell, "p_missed");
 	m->journals = get_texts(jobs, "dir");
 	m->digests = get_texts(jobs, "digest");
+	m->limits = get_strings(json_object_get(cell, "limits"));
 	return m;
+}
+
+/* One for each operation that it speaks of. */
+static void add_cell(const json_t *root, const json_t *cell, const GPtrArray *probes,
+		     const struct hazard_set *hazards, GPtrArray *out)
+{
+	static char *nothing[] = { NULL };
+	const char *verdict = json_string_value(json_object_get(cell, "verdict"));
+	const char *name = json_string_value(json_object_get(cell, "probe"));
+	const json_t *kernel =
+		find_kernel(root, json_string_value(json_object_get(cell, "kernel")));
+	const char *release = json_string_value(json_object_get(kernel, "release"));
+	bool affected = !g_strcmp0(verdict, "affected");
+	const struct probe_info unheard = { .name = (char *)name,
+					    .hazards = nothing,
+					    .counters = nothing };
+	const struct probe_info *probe;
+	g_autoptr(GPtrArray) ops = NULL;
+	struct measured *first;
+	bool untold;
+
+	/* A kernel that cannot be named later is no evidence for anybody. */
+	if (!name || !*name || !release || !*release || !g_str_is_ascii(release) ||
+	    (!affected && g_strcmp0(verdict, "clean")))
+		return;
+	probe = find_probe(probes, name);
+	first = read_cell(kernel, cell, affected);
+	ops = measured_ops(first, probe ? probe : &unheard, hazards, &untold);
+	for (unsigned i = 0; i < ops->len; i++) {
+		struct measured *m = i ? read_cell(kernel, cell, affected) : first;
+
+		m->op = g_strdup(ops->pdata[i]);
+		m->untold = untold;
+		g_ptr_array_add(out, m);
+	}
+	if (!ops->len)
+		measured_free(first);
 }
 
 bool measured_read(const char *name, const char *json, size_t len, const GPtrArray *probes,
@@ -161,11 +274,7 @@ bool measured_read(const char *name, const char *json, size_t len, const GPtrArr
 				"%s: no result of schema 1\n"
 				"hint: give a result.json of klab run, or the folder that holds it",
 				name);
-	json_array_foreach (cells, i, cell) {
-		struct measured *m = read_cell(root, cell, probes, hazards);
-
-		if (m)
-			g_ptr_array_add(out, m);
-	}
+	json_array_foreach (cells, i, cell)
+		add_cell(root, cell, probes, hazards, out);
 	return true;
 }

@@ -7,13 +7,23 @@
 
 #include <jansson.h>
 
+/* Raised when a reader would have to change; docs/blacklist.schema.json describes the members. */
+#define BLACKLIST_SCHEMA 1
+
 /*
- * The whole document (schema 1), with its own sha256 over everything else as "digest"; that digest
- * goes into the header too. Same hazards and measurements, same bytes, in whatever order the
- * measurements come. json_decref().
+ * The whole document, with its own sha256 over everything but "files" as "digest"; that digest goes
+ * into the header too. `runs` (report/blacklist_evidence.h, or NULL) become its provenance. Same
+ * hazards, measurements and runs, same bytes, in whatever order they come. json_decref().
  */
+json_t *blacklist_json_of_runs(const struct knowledge *known, const struct hazard_set *hazards,
+			       const GPtrArray *measured, const GPtrArray *runs);
+/* The same without provenance of runs. */
 json_t *blacklist_json(const struct knowledge *known, const struct hazard_set *hazards,
 		       const GPtrArray *measured);
+/* What the digest of this document must be; g_free() it. */
+char *blacklist_json_compute_digest(const json_t *document);
+/* Note the sha256 of what was made along with it in "files": "header", "markdown", "evidence". */
+void blacklist_json_add_file(json_t *document, const char *what, const char *text);
 /* Borrowed from the document. */
 const char *blacklist_json_digest(const json_t *document);
 /* Indented text with a newline at its end; free() it. */

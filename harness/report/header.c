@@ -7,7 +7,7 @@
 #include "report/header.h"
 
 extern const char header_text_vercmp[], header_text_identify[], header_text_range[],
-	header_text_check[];
+	header_text_declared[], header_text_check[];
 
 static const char intro[] =
 	"/* SPDX-License-Identifier: MIT OR GPL-2.0-only */\n"
@@ -135,6 +135,11 @@ static void append_hazards(GString *out, const struct knowledge *k)
 	g_string_append(out, "\t{ NULL, \"\", NULL, NULL, NULL, NULL, NULL, 0 },\n};\n\n");
 }
 
+static const char *value_name(enum ktb_value value)
+{
+	return value == KTB_AFFECTED ? "KTB_AFFECTED" : "KTB_CLEAN";
+}
+
 static void append_measured(GString *out, const struct knowledge *k)
 {
 	g_string_append(out,
@@ -146,13 +151,35 @@ static void append_measured(GString *out, const struct knowledge *k)
 
 		g_string_append(out, "\t{ ");
 		append_fields(out, fields, G_N_ELEMENTS(fields));
-		g_string_append_printf(out, ",\n\t  %s, %d, ",
-				       m->value == KTB_AFFECTED ? "KTB_AFFECTED" : "KTB_CLEAN",
-				       m->calibrated);
+		g_string_append_printf(out, ",\n\t  %s, %d, ", value_name(m->value), m->calibrated);
+		append_literal(out, m->hazard);
+		g_string_append(out, ", ");
 		append_literal(out, m->detail);
 		g_string_append(out, " },\n");
 	}
-	g_string_append(out, "\t{ \"\", \"\", \"\", \"\", KTB_CLEAN, 0, \"\" },\n};\n\n");
+	g_string_append(out, "\t{ \"\", \"\", \"\", \"\", KTB_CLEAN, 0, NULL, \"\" },\n};\n\n");
+}
+
+static void append_spans(GString *out, const struct knowledge *k)
+{
+	g_string_append(out, "/* Between two builds that were measured alike: operation, vendor, "
+			     "verdict, the two. */\n"
+			     "static const struct ktb_span ktb_spans[] = {\n");
+	for (size_t i = 0; i < k->table.n_spans; i++) {
+		const struct ktb_span *s = &k->spans[i];
+		const char *bounds[] = { s->lo, s->hi };
+
+		g_string_append(out, "\t{ ");
+		append_literal(out, s->op);
+		g_string_append(out, ", ");
+		append_literal(out, s->vendor);
+		g_string_append_printf(out, ", %s,\n\t  ", value_name(s->value));
+		append_fields(out, bounds, G_N_ELEMENTS(bounds));
+		g_string_append_printf(out, ", %d, ", s->calibrated);
+		append_literal(out, s->hazard);
+		g_string_append(out, " },\n");
+	}
+	g_string_append(out, "\t{ \"\", \"\", KTB_CLEAN, \"\", \"\", 0, NULL },\n};\n\n");
 }
 
 static void append_functions(GString *out, const struct knowledge *k)
@@ -160,8 +187,9 @@ static void append_functions(GString *out, const struct knowledge *k)
 	g_string_append(out, "static const struct ktb_table ktb_knowledge = {\n"
 			     "\tKTB_EVIDENCE_DIGEST, ");
 	append_literal(out, k->table.surveyed);
-	g_string_append_printf(out, ",\n\tktb_hazards, %zu,\n\tktb_measurements, %zu,\n};\n\n",
-			       k->table.n_hazards, k->table.n_measured);
+	g_string_append_printf(
+		out, ",\n\tktb_hazards, %zu,\n\tktb_measurements, %zu,\n\tktb_spans, %zu,\n};\n\n",
+		k->table.n_hazards, k->table.n_measured, k->table.n_spans);
 	g_string_append(out, "/* May this operation be used on this kernel? The answer's texts are "
 			     "constants, or part\n"
 			     " * of the answer. */\n"
@@ -182,7 +210,7 @@ static void append_functions(GString *out, const struct knowledge *k)
 char *header_render(const struct knowledge *known, const char *digest)
 {
 	const char *const parts[] = { header_text_vercmp, header_text_identify, header_text_range,
-				      header_text_check };
+				      header_text_declared, header_text_check };
 	GString *out = g_string_sized_new(64 * 1024);
 
 	g_string_append(out, intro);
@@ -197,6 +225,7 @@ char *header_render(const struct knowledge *known, const char *digest)
 	append_ops(out, known);
 	append_hazards(out, known);
 	append_measured(out, known);
+	append_spans(out, known);
 	append_functions(out, known);
 	g_string_append(out, "#endif\n");
 	return g_string_free(out, FALSE);

@@ -4,6 +4,7 @@
 #include "base/vercmp.h"
 #include "base/ktb_identify.h"
 #include "base/ktb_range.h"
+#include "base/ktb_declared.h"
 #include "base/ktb_check.h"
 
 	.section .rodata
@@ -17,5 +18,6 @@ header_text_\name:
 	part vercmp, "base/vercmp.h"
 	part identify, "base/ktb_identify.h"
 	part range, "base/ktb_range.h"
+	part declared, "base/ktb_declared.h"
 	part check, "base/ktb_check.h"
 	.section .note.GNU-stack,"",@progbits

@@ -29,6 +29,23 @@ expect 0 'nmi-user-read: clean (declared)' $check --op nmi-user-read --release 6
 expect 4 'nmi-user-read: unknown' $check --release 6.1.0-9-amd64 --op nmi-user-read
 expect 1 'unknown taken for affected' $check --release 6.1.0-9-amd64 --strict
 expect 0 'FORCED to pass' $check --release 6.1.20 --force
+# who reads the exit code alone is not the only one to know: stderr says what was passed, stdout the rest
+grep -q '^warning: nmi-user-read is affected and FORCED to pass: 6.1.20 lies in' "$tmp/err" || {
+	echo "FAIL: no warning of --force on stderr"
+	failed=1
+}
+expect 0 '"forced": true' $check --release 6.1.20 --op nmi-user-read --force --json
+grep -q FORCED "$tmp/err" || { echo "FAIL: no warning of --force --json on stderr"; failed=1; }
+expect 0 'nmi-user-read: clean' $check --release 6.1.40 --op nmi-user-read --force
+[ -s "$tmp/err" ] && { echo "FAIL: --force warns of what is clean"; failed=1; }
+# unknown: 4, strict 1, forced 0, strict and forced 0
+expect 4 'unknown' $check --op text-poke --release 3.10.0-957.el7.x86_64
+expect 1 'unknown taken for affected' $check --op text-poke --release 3.10.0-957.el7.x86_64 --strict
+expect 0 'FORCED to pass' $check --op text-poke --release 3.10.0-957.el7.x86_64 --force
+expect 0 'FORCED to pass' $check --op text-poke --release 3.10.0-957.el7.x86_64 --strict --force
+# of several operations the worst: clean and unknown, unknown and affected
+expect 4 'nmi-user-read: clean' $check --op nmi-user-read --op text-poke --release 3.10.0-957.el7.x86_64
+expect 1 'nmi-user-read: affected' $check --op nmi-user-read --op text-poke --release 5.14.0-300.el9.x86_64
 expect 1 '"value": "affected"' $check --release 6.1.20 --json
 expect 2 "did you mean 'text-poke'?" $check --release 6.1.20 --op text-pok
 expect 2 'is no kernel release' $check --release banana
@@ -67,7 +84,26 @@ expect 2 "$tmp/h.yaml:2:11: 'op' is missing" "$klab" hazards --hazards "$tmp/h.y
 expect 0 '"hazards"' "$klab" hazards --json
 expect 0 '"probes"' "$klab" probes --json
 expect 2 'no command' "$klab" blacklist frobnicate
-for command in 'blacklist generate' 'blacklist check' blacklist hazards probes; do
+
+explain="$klab blacklist explain"
+expect 0 'decided by   nmi-user-read-deadlock' $explain --release 6.1.0-9-amd64 --version "$deb27" --op nmi-user-read
+expect 0 'later        debian 6.1.37-1: clean (declared)' $explain --release 6.1.0-9-amd64 --version "$deb27" --op nmi-user-read
+expect 0 'source       seen: Debian: 5.19.6-1 to 6.1.27-1' $explain --release 6.1.0-9-amd64 --version "$deb27" --op nmi-user-read
+expect 0 "would change the build: it is only in 'uname -v'" $explain --release 6.1.0-9-amd64 --op nmi-user-read
+expect 0 'measured     debian 6.1.38-1 by nmi-user-read: affected, deadlock: x' $explain --from "$tmp" \
+	--release 6.1.0-10-amd64 --version "$deb38" --hazard nmi-user-read-deadlock
+expect 0 'nearby       debian 6.1.38-1 by nmi-user-read: affected' $explain --from "$tmp" \
+	--release 6.1.0-9-amd64 --version "$deb27" --op nmi-user-read
+expect 0 'interval     rhel8 clean: all that are known' $explain --hazard nmi-user-read-deadlock
+expect 0 'probe        klab run -p text-poke' $explain --hazard text-poke-race
+expect 0 '"would_change"' $explain --release 6.1.20 --json
+expect 2 "did you mean 'text-poke-race'?" $explain --hazard text-poke-rac
+expect 2 "is of operation 'text-poke', which --op does not name" $explain --release 6.1 --hazard text-poke-race --op nmi-user-read
+timeout 60 $explain >"$tmp/out"
+grep -q "^kernel $(uname -r):" "$tmp/out" || { echo "FAIL: explain is not about this host"; failed=1; }
+
+for command in 'blacklist generate' 'blacklist check' 'blacklist explain' 'blacklist diff' \
+	'blacklist verify' blacklist hazards probes; do
 	expect 0 'Usage:' "$klab" $command --help
 done
 exit $failed
