@@ -43,7 +43,7 @@ campaign() {
 	run_once smp1 -k debian-bookworm -p '*' --smp 1 --duration 10 --no-selftest
 	run_once smp16 -k debian-bookworm -p '*' --smp 16 --duration 10 --no-selftest
 	run_once mem256 -k debian-bookworm -p '*' --smp 4 --memory 256 --duration 10 --no-selftest
-	[ -s "$work/calibrate.json" ] || build/klab calibrate --repeat 5 --no-store \
+	[ -s "$work/calibrate.json" ] || build/klab calibrate --repeat 5 --clean-repeat 1 --no-store \
 		--out "$work/calibrate" --json "$work/calibrate.json.new" >&2 || true
 	[ -s "$work/calibrate.json.new" ] && mv "$work/calibrate.json.new" "$work/calibrate.json"
 

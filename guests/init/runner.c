@@ -19,7 +19,8 @@
 
 #define GRACE_MS 40000      /* to set up, check and clean up on a slow host ... */
 #define GRACE_CPU_MS 8000   /* ... and so much more a CPU; the host waits a little longer */
-#define KILL_WAIT_MS 20000  /* from SIGKILL to "it cannot be killed" */
+#define KILL_WAIT_MS 16000  /* from SIGKILL to "it cannot be killed", and as above */
+#define KILL_WAIT_CPU_MS 4000
 #define HUNG_WAIT_MS 4000   /* for a process that said itself that a thread of it hangs */
 #define TAINT_DIE (1u << 7) /* the kernel oopsed */
 
@@ -210,9 +211,11 @@ void runner_tick(struct runner *r)
 			death_tell(r, status);
 		runner_close(r);
 	} else if (clock_ns() > r->limit_ns && !r->killed) {
+		unsigned kill_wait_ms = KILL_WAIT_MS + status_page()->ncpus * KILL_WAIT_CPU_MS;
+
 		kill(r->pid, SIGKILL);
 		r->killed = true;
-		r->limit_ns = clock_ns() + (r->hung ? HUNG_WAIT_MS : KILL_WAIT_MS) * 1000000ull;
+		r->limit_ns = clock_ns() + (r->hung ? HUNG_WAIT_MS : kill_wait_ms) * 1000000ull;
 	} else if (clock_ns() > r->limit_ns) {
 		immortal_tell(r);
 	}

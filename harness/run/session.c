@@ -16,8 +16,8 @@
 #include <string.h>
 
 #define SETUP_LIMIT_US (60 * G_USEC_PER_SEC)	/* start to begin */
-#define GRACE_US (45 * G_USEC_PER_SEC)		/* end of the duration to the end record */
-#define GRACE_CPU_US (9 * G_USEC_PER_SEC)	/* and so much more a vCPU: they share few host CPUs */
+#define GRACE_US (60 * G_USEC_PER_SEC)		/* end of the duration to the end record */
+#define GRACE_CPU_US (13 * G_USEC_PER_SEC)	/* and so much more a vCPU: they share few host CPUs */
 #define BYE_LIMIT_US (15 * G_USEC_PER_SEC)	/* end to bye */
 #define SYMBOLS_LIMIT_US (180 * G_USEC_PER_SEC)
 #define GONE_LIMIT_US (2 * G_USEC_PER_SEC)	/* bye to the engine's exit and its last words */

@@ -372,7 +372,7 @@ static void test_torn_end(void **state)
 
 	status_until(t, 4 * S, 14 * S, 0, 0);
 	assert_true(journal_stream(t->j, 14 * S, STREAM_WIRE, torn, sizeof(torn) - 1, NULL, NULL));
-	status_until(t, 14 * S, 80 * S, 0, 0);
+	status_until(t, 14 * S, 140 * S, 0, 0);
 	g_autoptr(outcome) o = play(t);
 
 	assert_int_equal(o->end, JOB_END_TIMEOUT);
