@@ -1577,10 +1577,20 @@ static inline int ktb_text_compare(const char *a, const char *b)
 	return (unsigned char)*a - (unsigned char)*b;
 }
 
-static inline int ktb_measured_compare(const struct ktb_measured *m, const char *op,
-				       const char *release)
+/* The same text is mostly the same string here: *known is the last one that was `text`, or NULL. */
+static inline int ktb_known_compare(const char *at, const char *text, const char **known)
 {
-	int diff = ktb_text_compare(m->op, op);
+	int diff = at == *known ? 0 : ktb_text_compare(at, text);
+
+	if (!diff)
+		*known = at;
+	return diff;
+}
+
+static inline int ktb_measured_compare(const struct ktb_measured *m, const char *op,
+				       const char *release, const char **known)
+{
+	int diff = ktb_known_compare(m->op, op, known);
 
 	return diff ? diff : ktb_text_compare(m->release, release);
 }
@@ -1606,11 +1616,12 @@ static inline size_t ktb_measured_first(const struct ktb_table *t, const char *o
 					const char *release)
 {
 	size_t lo = 0, hi = t->n_measured;
+	const char *known = NULL;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (ktb_measured_compare(&t->measured[mid], op, release) < 0)
+		if (ktb_measured_compare(&t->measured[mid], op, release, &known) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -1654,13 +1665,14 @@ static inline const struct ktb_measured *ktb_measured_find(const struct ktb_tabl
 							   const char *op, int *ret_differ)
 {
 	const struct ktb_measured *best = NULL;
+	const char *known = NULL;
 	size_t i;
 
 	*ret_differ = 0;
 	for (i = ktb_measured_first(t, op, k->release); i < t->n_measured; i++) {
 		const struct ktb_measured *m = &t->measured[i];
 
-		if (ktb_measured_compare(m, op, k->release))
+		if (ktb_measured_compare(m, op, k->release, &known))
 			break;
 		if (!ktb_measured_is(m, k, op))
 			continue;
@@ -1701,12 +1713,12 @@ static inline const char *ktb_position(const struct ktb_kernel *k)
 }
 
 static inline int ktb_span_compare(const struct ktb_span *s, const struct ktb_kernel *k,
-				   const char *op)
+				   const char *op, const char *known[2])
 {
-	int diff = ktb_text_compare(s->op, op);
+	int diff = ktb_known_compare(s->op, op, &known[0]);
 
 	if (!diff)
-		diff = ktb_text_compare(s->vendor, k->vendor);
+		diff = ktb_known_compare(s->vendor, k->vendor, &known[1]);
 	return diff ? diff : ktb_compare(k->order, s->lo, ktb_position(k));
 }
 
@@ -1715,13 +1727,14 @@ static inline const struct ktb_span *ktb_span_find(const struct ktb_table *t,
 						   const struct ktb_kernel *k, const char *op)
 {
 	const char *at = ktb_position(k);
+	const char *known[2] = { NULL, NULL };
 	const struct ktb_span *s;
 	size_t lo = 0, hi = t->n_spans;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (ktb_span_compare(&t->spans[mid], k, op) <= 0)
+		if (ktb_span_compare(&t->spans[mid], k, op, known) <= 0)
 			lo = mid + 1;
 		else
 			hi = mid;
