@@ -24,7 +24,7 @@
 #define KTB_API 1
 #define KTB_GENERATOR "klab 0.1.0"
 #define KTB_EVIDENCE_DIGEST \
-	"03e525e2137437612e0fbe2deaac7a658eb964683a7c15b59c95d3dbdcfe4dc5"
+	"f148fd22e4c537d8ebbd8c842521706623617a52fdd10ab0256f561cd857449c"
 
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
