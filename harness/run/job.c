@@ -20,6 +20,7 @@ void job_free(struct job *j)
 	engine_free(j->engine);
 	g_free(j->engine_trouble);
 	g_free(j->agent_sha256);
+	g_free(j->exposure_rung);
 	json_decref(j->params);
 	json_decref(j->console_rules);
 	g_free(j);
@@ -104,7 +105,7 @@ json_t *job_to_json(const struct job *j)
 
 	/* the seed is a string: JSON readers elsewhere keep 53 bits of a number */
 	return json_pack("{s:i, s:s, s:i, s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, "
-			 "s:o, s:s?, s:s, s:f, s:b, s:b, s:O*, s:O*}",
+			 "s:o, s:s?, s:s, s:f, s:s*, s:b, s:b, s:O*, s:O*}",
 			 "schema", JOB_SCHEMA, "cell", j->cell, "attempt", (int)j->attempt, "kernel",
 			 kernel_to_json(j->kernel), "probe", j->probe, "amplify_globs",
 			 list_to_json(j->amplify_globs), "counters", list_to_json(j->counters),
@@ -113,6 +114,7 @@ json_t *job_to_json(const struct job *j)
 			 delay_level_name(j->amplify), "accel", j->accel, "cpu_model", j->cpu_model,
 			 "engine", engine_to_json(j->engine), "engine_trouble", j->engine_trouble,
 			 "agent_sha256", j->agent_sha256, "exposure_target", j->exposure_target,
+			 "exposure_rung", j->exposure_rung,
 			 "alone", j->alone, "dump", j->dump, "console_rules", j->console_rules,
 			 "params", j->params);
 }
@@ -158,6 +160,7 @@ bool job_from_json(const json_t *json, struct job **ret, GError **error)
 	j->engine_trouble = get_string(json, "engine_trouble");
 	j->agent_sha256 = get_string(json, "agent_sha256");
 	j->exposure_target = MAX(json_number_value(json_object_get(json, "exposure_target")), 0);
+	j->exposure_rung = get_string(json, "exposure_rung");
 	j->alone = json_is_true(json_object_get(json, "alone"));
 	j->dump = json_is_true(json_object_get(json, "dump"));
 	j->params = json_deep_copy(json_object_get(json, "params"));

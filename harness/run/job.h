@@ -34,6 +34,7 @@ struct job {
 	char *agent_sha256;
 	double exposure_target;	/* enough of the probe's first counter to state the asked confidence:
 				 * the run stops there; 0: it has its whole duration */
+	char *exposure_rung;	/* the rung that this is enough on; NULL: any */
 	json_t *params;		/* object, the probe's parameters that were chosen; NULL: none */
 	json_t *console_rules;	/* see conf/console_rules.h; NULL: none */
 	bool alone;		/* no other guest of this user may run on the host meanwhile */

@@ -447,6 +447,7 @@ struct job *cell_next_job(const struct run *r, const struct cell *cell, enum cel
 	job->alone = needs == CELL_ALONE;
 	if (!repeats && !r->full_duration)
 		job->exposure_target = cell_exposure_missing(b.verdicts, b.n, &b.rule);
+	job->exposure_rung = g_strdup(cell->calibration_rung);
 	g_free(job->cpu_model);
 	job->cpu_model = g_strdup(next_model(cell, repeats));
 	bench_clear(&b);

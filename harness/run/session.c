@@ -11,6 +11,7 @@
 #include "run/nmi_storm.h"
 #include "run/turn.h"
 #include "run/watch.h"
+#include "stats/calibration.h"
 #include "store/journal.h"
 
 #include <string.h>
@@ -61,6 +62,7 @@ struct session {
 	unsigned canary_tries;
 	int64_t result_us;		/* the probe said how it went */
 	int64_t lost_us;		/* standstills that the deadline has made up for */
+	bool other_rung;		/* than that whose rate set the exposure target */
 	bool enough;			/* its exposure suffices: the guest was told to stop */
 	bool ended;
 	bool gone;			/* the guest's exit was seen */
@@ -174,6 +176,8 @@ static void on_begin(struct session *s, json_t *json)
 {
 	const char *source = json_string_value(json_object_get(json, "nmi_source"));
 
+	s->other_rung = !calibration_same_rung(
+		s->p->job->exposure_rung, json_string_value(json_object_get(json, "rung")));
 	note(s, "begin", json_deep_copy(json), true);
 	if (s->state != STATE_SETUP)
 		return;
@@ -342,14 +346,14 @@ static void inject(struct session *s)
 }
 
 /*
- * The target is of a rate that amplified runs gave: a run that could not be amplified as planned has
- * its whole duration. What counts is the probe's own last word; this reading is at most behind it.
+ * The target is of a rate that amplified runs by one rung gave: a run that could not be amplified as
+ * planned, or goes by another rung, has its whole duration. What counts is the probe's own last word; this reading is at most behind it.
  */
 static void check_exposure(struct session *s)
 {
 	const struct job *job = s->p->job;
 	double had = s->watch.page.counters[0];
-	bool as_planned = (s->p->plugin != NULL) == (job->amplify != DELAY_OFF);
+	bool as_planned = (s->p->plugin != NULL) == (job->amplify != DELAY_OFF) && !s->other_rung;
 
 	if (s->ended || s->enough || s->state != STATE_RUN || s->splat_us || !as_planned ||
 	    !(job->exposure_target > 0) || had < job->exposure_target)

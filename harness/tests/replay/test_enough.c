@@ -30,7 +30,7 @@ static const char spec_text[] =
 	"\"10.0.2\",\"sha256\":\"00\",\"major\":10,\"minor\":0,\"micro\":2,\"args\":[],\"env\":[]},"
 	"\"agent_sha256\":\"00\"}";
 
-static struct job *make_spec(double target)
+static struct job *make_spec(double target, const char *rung)
 {
 	json_t *json = json_loads(spec_text, 0, NULL);
 	struct job *job = NULL;
@@ -38,6 +38,7 @@ static struct job *make_spec(double target)
 	assert_true(job_from_json(json, &job, NULL));
 	json_decref(json);
 	job->exposure_target = target;
+	job->exposure_rung = g_strdup(rung);
 	return job;
 }
 
@@ -117,18 +118,21 @@ static void test_enough(void **unused)
 		double target;
 		const char *plugin;
 		bool enough;
+		const char *rung;	/* of the rate; the tape's is "perf" */
 	} cases[] = {
 		{ 250, "delay.so", true },
 		{ 970, "delay.so", true },
 		{ 0, "delay.so", false },	/* no rate applies */
 		{ 5000, "delay.so", false },	/* more than the time gives */
 		{ 250, NULL, false },		/* no symbols to delay: the rate says nothing */
+		{ 250, "delay.so", true, "perf" },
+		{ 250, "delay.so", false, "bpf" },	/* another way to do something else */
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *tape = g_strdup_printf("%s/tape%u", dir, i);
 		g_autofree char *out = g_strdup_printf("%s/out%u", dir, i);
-		g_autoptr(job) job = make_spec(cases[i].target);
+		g_autoptr(job) job = make_spec(cases[i].target, cases[i].rung);
 		g_autoptr(outcome) o = NULL;
 		struct session_params params = { .backend = &guest_backend_replay, .dir = out,
 						 .job = job, .replay_of = tape,
