@@ -14,6 +14,7 @@
 #include "bpf_nmi_hash.skel.h"
 #include "probes/lib/bpf_load.h"
 #include "probes/lib/map_contexts.h"
+#include "probes/lib/nmi_source.h"
 #include "probes/lib/map_hash.h"
 #include "probes/lib/probe.h"
 #include "probes/lib/util.h"
@@ -64,7 +65,7 @@ static enum probe_result setup(struct probe_run *run)
 			    run->ncpus, run->seed);
 	if (err)
 		return probe_error(run, "seats: %s", strerror(-err));
-	map_nmis_start(run);
+	nmi_source_start(run);
 	err = map_contexts_attach(&state.contexts,
 				  &(struct map_programs){ .task = state.skel->progs.task_hash,
 							  .irq = state.skel->progs.irq_hash,
@@ -105,7 +106,7 @@ static enum probe_result check(struct probe_run *run)
 static void teardown(struct probe_run *run)
 {
 	map_contexts_detach(&state.contexts);
-	map_nmis_stop();
+	nmi_source_stop();
 	bpf_nmi_hash__destroy(state.skel);
 }
 
@@ -118,8 +119,7 @@ PROBE(bpf_nmi_hash) = {
 	.amplify = LIST("alloc_htab_elem", "__pcpu_freelist_pop", "___pcpu_freelist_pop*",
 			"__pcpu_freelist_push"),
 	.counters = LIST("nmi-hash-updates", "irq-hash-updates", "task-hash-updates", "refused"),
-	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (25)", 1,
-			   200 }),
+	.params = PARAMS(NMI_HZ_PARAM("25")),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.needs_nmi = true,

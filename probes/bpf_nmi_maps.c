@@ -18,6 +18,7 @@
 #include "probes/lib/build_id.h"
 #include "probes/lib/bpf_load.h"
 #include "probes/lib/map_contexts.h"
+#include "probes/lib/nmi_source.h"
 #include "probes/lib/map_hash.h"
 #include "probes/lib/probe.h"
 #include "probes/lib/util.h"
@@ -254,7 +255,7 @@ static enum probe_result setup(struct probe_run *run)
 	if (!state.has_ring)
 		run->limits[2] = "no ring buffer: the kernel is older than 5.8";
 	run->rung = access("/sys/kernel/btf/vmlinux", R_OK) ? "bpf" : "bpf+btf";
-	map_nmis_start(run);
+	nmi_source_start(run);
 	return programs_attach(run);
 }
 
@@ -438,7 +439,7 @@ static enum probe_result check(struct probe_run *run)
 static void teardown(struct probe_run *run)
 {
 	programs_detach();
-	map_nmis_stop();
+	nmi_source_stop();
 	ring_buffer__free(state.ring);
 	bpf_nmi_maps__destroy(state.skel);
 }
@@ -453,8 +454,7 @@ PROBE(bpf_nmi_maps) = {
 			"bpf_lru_pop_free", "bpf_lru_push_free", "__bpf_ringbuf_reserve"),
 	.counters = LIST("nmi-map-ops", "irq-map-ops", "task-map-ops", "refused", "records",
 			 "stacks"),
-	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (25)", 1,
-			   200 }),
+	.params = PARAMS(NMI_HZ_PARAM("25")),
 	.min_cpus = 1,
 	.duration_s = 15,
 	.needs_nmi = true,

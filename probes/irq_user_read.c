@@ -358,11 +358,9 @@ static int slots_arm(int fd)
 
 static int words_make(void)
 {
-	state.words = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (state.words == MAP_FAILED)
+	state.words = user_page_make();
+	if (!state.words)
 		return -errno;
-	mlock(state.words, 4096);
 	for (int i = 0; i < IRQ_WORDS; i++)
 		state.words[i] = IRQ_WORD(i);
 	return 0;

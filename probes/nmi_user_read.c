@@ -10,6 +10,7 @@
  *
  * The bytes that an NMI read in one of our threads must be the bytes that we wrote.
  */
+#include "probes/lib/nmi_source.h"
 #include "probes/lib/probe.h"
 #include "probes/lib/util.h"
 #include "probes/lib/vmalloc_churn.h"
@@ -26,8 +27,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PMU_HZ 1000
-
 enum param { PARAM_NMI_HZ, PARAM_INTO };
 enum counter { COUNT_READS, COUNT_FAULTS, COUNT_COMPARED, COUNT_WRONG, COUNT_CHURN };
 
@@ -35,7 +34,6 @@ static struct {
 	struct nmi_user_read *skel;
 	int slots_fd;
 	uint64_t *words; /* one page of user memory */
-	int pmu_fd[WIRE_CPUS_MAX];
 	struct {
 		struct vmalloc_churn of;
 	} __attribute__((aligned(64))) churn[WIRE_CPUS_MAX];
@@ -50,28 +48,6 @@ static void worker(struct probe_run *run, unsigned cpu)
 	while (!probe_stopped(run))
 		vmalloc_churn_round(churn, run);
 	vmalloc_churn_close(churn);
-}
-
-/* With a PMU the guest makes its own NMIs. A sampling event without a buffer still interrupts. */
-static bool pmu_start(struct probe_run *run)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_HARDWARE,
-		.config = PERF_COUNT_HW_CPU_CYCLES,
-		.size = PERF_ATTR_SIZE_VER0,
-		.freq = 1,
-		.sample_freq = PMU_HZ,
-		.sample_type = PERF_SAMPLE_IP,
-	};
-
-	for (unsigned cpu = 0; cpu < run->ncpus; cpu++) {
-		int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-
-		if (fd < 0)
-			return false;
-		state.pmu_fd[cpu] = fd;
-	}
-	return true;
 }
 
 static int arm_slots(const struct probe_run *run)
@@ -90,11 +66,9 @@ static int arm_slots(const struct probe_run *run)
 
 static enum probe_result words_make(struct probe_run *run)
 {
-	state.words = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (state.words == MAP_FAILED)
+	state.words = user_page_make();
+	if (!state.words)
 		return probe_error(run, "mmap: %s", strerror(errno));
-	mlock(state.words, 4096);
 	for (int i = 0; i < NMI_WORDS; i++)
 		state.words[i] = NMI_WORD(i);
 	return PROBE_PASS;
@@ -147,7 +121,7 @@ static enum probe_result setup(struct probe_run *run)
 	if (r != PROBE_PASS)
 		return r;
 	run->rung = access("/sys/kernel/btf/vmlinux", R_OK) ? "bpf" : "bpf+btf";
-	run->nmi_source = pmu_start(run) ? "pmu" : "host";
+	nmi_source_start(run);
 	if (access("/proc/vmallocinfo", R_OK))
 		run->limits[0] = "no /proc/vmallocinfo: its readers do not churn";
 	return PROBE_PASS;
@@ -189,9 +163,7 @@ static enum probe_result check(struct probe_run *run)
 
 static void teardown(struct probe_run *run)
 {
-	for (unsigned cpu = 0; cpu < run->ncpus; cpu++)
-		if (state.pmu_fd[cpu] > 0)
-			close(state.pmu_fd[cpu]);
+	nmi_source_stop();
 	nmi_user_read__destroy(state.skel);
 }
 
@@ -204,8 +176,7 @@ PROBE(nmi_user_read) = {
 			"alloc_vmap_area", "free_vmap_area*", "insert_vmap_area*",
 			"check_heap_object", "__check_object_size", "s_show"),
 	.counters = LIST("nmi-user-reads", "faults", "compared", "wrong", "churn-rounds"),
-	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (25)", 1,
-			   200 },
+	.params = PARAMS(NMI_HZ_PARAM("25"),
 			 { "into", "1 stack, 2 per-CPU array, 4 ring buffer, beside an array (7, all)",
 			   1, NMI_INTO_ALL }),
 	.min_cpus = 1,

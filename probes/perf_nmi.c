@@ -14,6 +14,7 @@
 #include "probes/lib/engine.h"
 #include "probes/lib/hotplug.h"
 #include "probes/lib/event_slot.h"
+#include "probes/lib/nmi_source.h"
 #include "probes/lib/probe.h"
 #include "probes/lib/tiny_exec.h"
 #include "probes/lib/tracefs.h"
@@ -559,8 +560,7 @@ PROBE(perf_nmi) = {
 			"perf_install_in_context", "perf_event_exit_cpu_context"),
 	.counters = LIST("samples", "lost", "samples-in-nmi", "events-opened", "children-watched",
 			 "even-trials", "mixed-ids", "cpus-offlined"),
-	.params = PARAMS({ "nmi-hz", "NMIs a second that the host injects where there is no PMU (10)", 1,
-			   200 },
+	.params = PARAMS(NMI_HZ_PARAM("10"),
 			 { "slots", "events of a CPU's worker (6)", 1, SLOTS_MAX }),
 	.min_cpus = 1,
 	.duration_s = 15,

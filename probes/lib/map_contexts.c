@@ -16,39 +16,6 @@
 #define TICK_NS_EMULATED 5000000
 #define NAP_US 500
 #define NAP_US_EMULATED 2000
-#define PMU_HZ 1000
-
-static int pmu_fd[WIRE_CPUS_MAX];
-
-/* A sampling event without a buffer still interrupts. */
-static bool pmu_start(unsigned ncpus)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_HARDWARE,
-		.config = PERF_COUNT_HW_CPU_CYCLES,
-		.freq = 1,
-		.sample_freq = PMU_HZ,
-	};
-
-	for (unsigned cpu = 0; cpu < ncpus; cpu++) {
-		pmu_fd[cpu] = perf_open(&attr, -1, cpu);
-		if (pmu_fd[cpu] < 0)
-			return false;
-	}
-	return true;
-}
-
-void map_nmis_start(struct probe_run *run)
-{
-	run->nmi_source = pmu_start(run->ncpus) ? "pmu" : "host";
-}
-
-void map_nmis_stop(void)
-{
-	for (unsigned cpu = 0; cpu < WIRE_CPUS_MAX; cpu++)
-		if (pmu_fd[cpu] > 0)
-			close(pmu_fd[cpu]);
-}
 
 static struct bpf_link *irq_attach(struct bpf_program *program, unsigned cpu)
 {

@@ -5,11 +5,10 @@
  * host's or of a PMU). Raw tracepoints, because the kernel keeps other kinds of programs from
  * running over a user of maps.
  *
- *	map_nmis_start(run);						setup()
- *	map_contexts_attach(&contexts, &programs, run->ncpus);
+ *	map_contexts_attach(&contexts, &programs, run->ncpus);		setup()
  *	map_task_enter(), map_nap(&rand);				worker(), again and again
  *	map_contexts_detach(&contexts), map_settle(run->ncpus);		check(): nothing runs now
- *	map_contexts_detach(&contexts), map_nmis_stop();		teardown()
+ *	map_contexts_detach(&contexts);					teardown()
  */
 #ifndef KLAB_PROBE_MAP_CONTEXTS_H
 #define KLAB_PROBE_MAP_CONTEXTS_H
@@ -26,10 +25,6 @@ struct map_contexts {
 	unsigned ncpus;
 	struct bpf_link *task, *nmi, *irq[WIRE_CPUS_MAX];
 };
-
-/* Names the source of NMIs in the run: the guest's own where it has a PMU. */
-void map_nmis_start(struct probe_run *run);
-void map_nmis_stop(void);
 
 /* A negative errno if there is nothing in NMIs; tasks and interrupts are as it may be. */
 int map_contexts_attach(struct map_contexts *c, const struct map_programs *programs,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -141,4 +142,15 @@ void text_format(char *buf, size_t size, const char *format, ...)
 	va_start(ap, format);
 	text_vformat(buf, size, format, ap);
 	va_end(ap);
+}
+
+void *user_page_make(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	mlock(page, 4096);
+	return page;
 }

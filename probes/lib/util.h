@@ -31,6 +31,9 @@ uint64_t rand_next(uint64_t *state);
 /* Release of the running kernel as major * 1000 + minor, e.g. 6001. */
 unsigned kernel_version(void);
 
+/* A page of user memory, zeroed and locked, for the life of the process; NULL: errno says why. */
+void *user_page_make(void);
+
 /* Cut at the buffer's end, always NUL-terminated. */
 void text_format(char *buf, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
