@@ -16,31 +16,12 @@
 #include "base/ktb_declared.h"
 #endif
 
-static inline int ktb_text_compare(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return (unsigned char)*a - (unsigned char)*b;
-}
-
-/* The same text is mostly the same string here: *known is the last one that was `text`, or NULL. */
-static inline int ktb_known_compare(const char *at, const char *text, const char **known)
-{
-	int diff = at == *known ? 0 : ktb_text_compare(at, text);
-
-	if (!diff)
-		*known = at;
-	return diff;
-}
-
 static inline int ktb_measured_compare(const struct ktb_measured *m, const char *op,
-				       const char *release, const char **known)
+				       const char *release, const char *known[2])
 {
-	int diff = ktb_known_compare(m->op, op, known);
+	int diff = ktb_known_compare(m->op, op, &known[0]);
 
-	return diff ? diff : ktb_text_compare(m->release, release);
+	return diff ? diff : ktb_known_compare(m->release, release, &known[1]);
 }
 
 /* Where the hazards of this operation begin, or would. */
@@ -61,15 +42,14 @@ static inline size_t ktb_hazard_first(const struct ktb_table *t, const char *op)
 
 /* Where the measurements of this operation and release begin, or would. */
 static inline size_t ktb_measured_first(const struct ktb_table *t, const char *op,
-					const char *release)
+					const char *release, const char *known[2])
 {
 	size_t lo = 0, hi = t->n_measured;
-	const char *known = NULL;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (ktb_measured_compare(&t->measured[mid], op, release, &known) < 0)
+		if (ktb_measured_compare(&t->measured[mid], op, release, known) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -77,15 +57,18 @@ static inline size_t ktb_measured_first(const struct ktb_table *t, const char *o
 	return lo;
 }
 
-/* Was exactly this build measured? */
-static inline int ktb_measured_is(const struct ktb_measured *m, const struct ktb_kernel *k,
-				  const char *op)
+/* Was exactly this build measured? The release is known to be the same. */
+static inline int ktb_measured_is_build(const struct ktb_measured *m, const struct ktb_kernel *k)
 {
-	if (!ktb_eq(m->op, op) || !ktb_eq(m->release, k->release))
-		return 0;
 	if (m->version[0] && ktb_eq(m->version, k->version))
 		return 1;
 	return m->build[0] && ktb_eq(m->build, k->build);
+}
+
+static inline int ktb_measured_is(const struct ktb_measured *m, const struct ktb_kernel *k,
+				  const char *op)
+{
+	return ktb_eq(m->op, op) && ktb_eq(m->release, k->release) && ktb_measured_is_build(m, k);
 }
 
 /* A failure that was not declared is about the hazard that it looks like, or (NULL) about one that
@@ -113,16 +96,16 @@ static inline const struct ktb_measured *ktb_measured_find(const struct ktb_tabl
 							   const char *op, int *ret_differ)
 {
 	const struct ktb_measured *best = NULL;
-	const char *known = NULL;
+	const char *known[2] = { NULL, NULL };
 	size_t i;
 
 	*ret_differ = 0;
-	for (i = ktb_measured_first(t, op, k->release); i < t->n_measured; i++) {
+	for (i = ktb_measured_first(t, op, k->release, known); i < t->n_measured; i++) {
 		const struct ktb_measured *m = &t->measured[i];
 
-		if (ktb_measured_compare(m, op, k->release, &known))
+		if (ktb_measured_compare(m, op, k->release, known))
 			break;
-		if (!ktb_measured_is(m, k, op))
+		if (!ktb_measured_is_build(m, k))
 			continue;
 		if (best && best->value != m->value)
 			*ret_differ = 1;
@@ -139,7 +122,6 @@ static inline void ktb_apply_measured(const struct ktb_table *t, const struct kt
 {
 	if (a->value != KTB_UNKNOWN && a->value != m->value)
 		a->contradicted = 1;
-	a->reason[0] = 0;
 	a->evidence = KTB_MEASURED;
 	if (m->value == KTB_CLEAN && !m->calibrated && a->value == KTB_AFFECTED) {
 		a->value = KTB_UNKNOWN;
@@ -198,28 +180,28 @@ static inline const struct ktb_span *ktb_span_find(const struct ktb_table *t,
 }
 
 /* Let builds that were measured before and behind this one speak where declarations do not, or
- * where they call clean what failed on both sides. */
-static inline void ktb_apply_span(const struct ktb_table *t, const struct ktb_kernel *k,
-				  const struct ktb_span *s, struct ktb_answer *a)
+ * where they call clean what failed on both sides. Returns whether they do. */
+static inline int ktb_apply_span(const struct ktb_table *t, const struct ktb_kernel *k,
+				 const struct ktb_span *s, struct ktb_answer *a)
 {
-	struct ktb_range between = { s->vendor, KTB_RANGE_AFFECTED, s->lo, NULL, s->hi };
+	struct ktb_range between = { s->vendor, KTB_RANGE_AFFECTED, s->lo, NULL, s->hi, 0 };
 
 	if (a->value == s->value && a->evidence > KTB_EXTRAPOLATED)
-		return;
+		return 0;
 	if (s->value == KTB_AFFECTED) {
 		a->contradicted = a->value == KTB_CLEAN;
 		ktb_set_hazard(t, s->hazard, a);
 	}
 	a->value = s->value;
 	a->evidence = KTB_EXTRAPOLATED;
-	a->reason[0] = 0;
 	ktb_tell(a, ktb_position(k), "lies between two builds that were measured", NULL);
 	ktb_tell(a, "", s->calibrated ? ktb_value_name(s->value) : "clean, uncalibrated", &between);
+	return 1;
 }
 
-/* Let measurements of this build decide, or else of its neighbours. */
-static inline void ktb_apply_evidence(const struct ktb_table *t, const struct ktb_kernel *k,
-				      const char *op, struct ktb_answer *a)
+/* Let measurements of this build decide, or else of its neighbours. Returns whether they did. */
+static inline int ktb_apply_evidence(const struct ktb_table *t, const struct ktb_kernel *k,
+				     const char *op, struct ktb_answer *a)
 {
 	int differ;
 	const struct ktb_measured *m = ktb_measured_find(t, k, op, &differ);
@@ -228,12 +210,11 @@ static inline void ktb_apply_evidence(const struct ktb_table *t, const struct kt
 	a->contradicted = differ;
 	if (m) {
 		ktb_apply_measured(t, m, a);
-		return;
+		return 1;
 	}
 	/* Neighbours do not speak against a declared "affected". */
 	s = a->value == KTB_AFFECTED ? NULL : ktb_span_find(t, k, op);
-	if (s)
-		ktb_apply_span(t, k, s, a);
+	return s && ktb_apply_span(t, k, s, a);
 }
 
 /* Is `op` in "all" or in the comma-separated list? */
@@ -287,7 +268,8 @@ static inline struct ktb_answer ktb_table_check(const struct ktb_table *t,
 		decided = &t->hazards[i];
 	}
 	worst = ktb_answer_of(decided, &found);
-	ktb_apply_evidence(t, k, op, &worst);
+	if (!ktb_apply_evidence(t, k, op, &worst))
+		ktb_tell(&worst, found.subject, found.phrase, found.range);
 	if (worst.value == KTB_UNKNOWN && k->strict) {
 		worst.value = KTB_AFFECTED;
 		worst.strict = 1;

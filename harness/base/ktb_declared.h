@@ -99,10 +99,32 @@ static inline const char *ktb_evidence_name(enum ktb_evidence evidence)
 	return "none";
 }
 
+static inline int ktb_text_compare(const char *a, const char *b)
+{
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	return (unsigned char)a[i] - (unsigned char)b[i];
+}
+
+/* The same text is mostly the same string in a table: *known is the last one that was `text`, or
+ * NULL. */
+static inline int ktb_known_compare(const char *at, const char *text, const char **known)
+{
+	int diff = at == *known ? 0 : ktb_text_compare(at, text);
+
+	if (!diff)
+		*known = at;
+	return diff;
+}
+
 /* Join the ranges of `vendor` for the branch of `base`: 0, 1 or 2 as above; *ret_range decided. */
 static inline int ktb_branch_state(const struct ktb_hazard *h, const char *vendor, const char *base,
 				   const struct ktb_range **ret_range)
 {
+	const struct ktb_point point = ktb_point_of(base);
+	const char *known = NULL;
 	int state = 0;
 	size_t i;
 
@@ -111,10 +133,10 @@ static inline int ktb_branch_state(const struct ktb_hazard *h, const char *vendo
 		const struct ktb_range *r = &h->ranges[i];
 		int share;
 
-		if (!ktb_eq(r->vendor, vendor) ||
-		    (r->kind != KTB_RANGE_AFFECTED && r->kind != KTB_RANGE_UNKNOWN))
+		if ((r->kind != KTB_RANGE_AFFECTED && r->kind != KTB_RANGE_UNKNOWN) ||
+		    ktb_known_compare(r->vendor, vendor, &known))
 			continue;
-		share = ktb_branch_share(base, r);
+		share = ktb_branch_share(point, r);
 		if (share == 2 && r->kind == KTB_RANGE_UNKNOWN)
 			share = 1;
 		if (share > state) {
@@ -145,36 +167,36 @@ static inline void ktb_reason(struct ktb_answer *a, const char *text)
 /* Copy `text` to `at`, up to `end`; returns where it ended. */
 static inline char *ktb_put(char *at, const char *end, const char *text)
 {
-	while (*text && at + 1 < end)
-		*at++ = *text++;
-	*at = 0;
-	return at;
+	size_t room = (size_t)(end - at);
+
+	return at + ktb_copy(at, room, text, room);
 }
 
 /* "SUBJECT PHRASE [VENDOR LO..HI]" */
 static inline void ktb_tell(struct ktb_answer *a, const char *subject, const char *phrase,
 			    const struct ktb_range *r)
 {
-	const char *bounds[3];
+	const char *bounds[3], *end = a->reason + sizeof(a->reason);
+	char *at = a->reason + ktb_len(a->reason);
 	size_t i;
 
-	ktb_reason(a, subject);
-	ktb_reason(a, " ");
-	ktb_reason(a, phrase);
+	at = ktb_put(at, end, subject);
+	at = ktb_put(at, end, " ");
+	at = ktb_put(at, end, phrase);
 	if (!r)
 		return;
-	ktb_reason(a, " [");
-	ktb_reason(a, r->vendor);
+	at = ktb_put(at, end, " [");
+	at = ktb_put(at, end, r->vendor);
 	bounds[0] = r->lo;
 	bounds[1] = r->last;
 	bounds[2] = r->hi;
 	for (i = 0; i < 3; i++) {
 		if (!bounds[i])
 			continue;
-		ktb_reason(a, i ? ".." : " ");
-		ktb_reason(a, bounds[i]);
+		at = ktb_put(at, end, i ? ".." : " ");
+		at = ktb_put(at, end, bounds[i]);
 	}
-	ktb_reason(a, "]");
+	ktb_put(at, end, "]");
 }
 
 static inline struct ktb_finding ktb_say(enum ktb_value value, enum ktb_evidence evidence,
@@ -191,18 +213,19 @@ static inline struct ktb_finding ktb_say(enum ktb_value value, enum ktb_evidence
 	return f;
 }
 
-static inline int ktb_is_mainline(const struct ktb_range *r)
+static inline int ktb_is_mainline(const struct ktb_range *r, const char **known)
 {
-	return r->kind == KTB_RANGE_AFFECTED && ktb_eq(r->vendor, "mainline");
+	return r->kind == KTB_RANGE_AFFECTED && !ktb_known_compare(r->vendor, "mainline", known);
 }
 
 /* Is anything declared of mainline at all? */
 static inline int ktb_is_surveyed(const struct ktb_hazard *h)
 {
+	const char *known = NULL;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++)
-		if (ktb_is_mainline(&h->ranges[i]))
+		if (ktb_is_mainline(&h->ranges[i], &known))
 			return 1;
 	return 0;
 }
@@ -210,11 +233,13 @@ static inline int ktb_is_surveyed(const struct ktb_hazard *h)
 /* Is this upstream release newer than all that is declared of mainline? */
 static inline int ktb_is_past_all(const struct ktb_hazard *h, const char *base)
 {
+	const struct ktb_point point = ktb_point_of(base);
+	const char *known = NULL;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++)
-		if (ktb_is_mainline(&h->ranges[i]) &&
-		    ktb_place_of(KTB_ORDER_DPKG, base, &h->ranges[i]) != KTB_ABOVE)
+		if (ktb_is_mainline(&h->ranges[i], &known) &&
+		    ktb_place_at(KTB_ORDER_DPKG, point, &h->ranges[i]) != KTB_ABOVE)
 			return 0;
 	return 1;
 }
@@ -226,16 +251,18 @@ struct ktb_mainline {
 
 static inline struct ktb_mainline ktb_mainline_of(const struct ktb_hazard *h, const char *base)
 {
+	const struct ktb_point point = ktb_point_of(base);
 	struct ktb_mainline m = { NULL, NULL };
+	const char *known = NULL;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++) {
 		const struct ktb_range *r = &h->ranges[i];
 		enum ktb_place place;
 
-		if (!ktb_is_mainline(r))
+		if (!ktb_is_mainline(r, &known))
 			continue;
-		place = ktb_place_of(KTB_ORDER_DPKG, base, r);
+		place = ktb_place_at(KTB_ORDER_DPKG, point, r);
 		if (place == KTB_INSIDE)
 			m.inside = r;
 		else if (place == KTB_GAP)
@@ -410,13 +437,14 @@ static inline struct ktb_places ktb_places_of(const struct ktb_hazard *h,
 					      const struct ktb_kernel *k)
 {
 	struct ktb_places p = { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+	const char *known = NULL;
 	enum ktb_place place;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++) {
 		const struct ktb_range *r = &h->ranges[i];
 
-		if (!ktb_eq(r->vendor, k->vendor))
+		if (ktb_known_compare(r->vendor, k->vendor, &known))
 			continue;
 		switch (r->kind) {
 		case KTB_RANGE_AFFECTED:
@@ -504,8 +532,8 @@ static inline void ktb_about(struct ktb_answer *a, const struct ktb_hazard *h)
 	a->fix = h->fix;
 }
 
-/* Put a finding into words: once for an operation, as copying texts is most of what a look-up
- * costs. `h` may be NULL. */
+/* A finding, not yet in words: that is done once for an operation, as copying texts is most of what
+ * a look-up costs. `h` may be NULL. */
 static inline struct ktb_answer ktb_answer_of(const struct ktb_hazard *h,
 					      const struct ktb_finding *f)
 {
@@ -513,7 +541,6 @@ static inline struct ktb_answer ktb_answer_of(const struct ktb_hazard *h,
 
 	a.value = f->value;
 	a.evidence = f->evidence;
-	ktb_tell(&a, f->subject, f->phrase, f->range);
 	if (h)
 		ktb_about(&a, h);
 	return a;
@@ -524,8 +551,10 @@ static inline struct ktb_answer
 ktb_check_hazard(const struct ktb_table *t, const struct ktb_hazard *h, const struct ktb_kernel *k)
 {
 	struct ktb_finding f = ktb_find_hazard(t, h, k);
+	struct ktb_answer a = ktb_answer_of(h, &f);
 
-	return ktb_answer_of(h, &f);
+	ktb_tell(&a, f.subject, f.phrase, f.range);
+	return a;
 }
 
 #endif

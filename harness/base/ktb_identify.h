@@ -84,36 +84,57 @@ static inline int ktb_starts(const char *text, const char *prefix)
 
 static inline int ktb_eq(const char *a, const char *b)
 {
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	return a[i] == b[i];
+}
+
+/* Does `text` of n bytes end so? */
+static inline int ktb_ends_at(const char *text, size_t n, const char *suffix)
+{
+	size_t m = ktb_len(suffix);
+
+	return n >= m && ktb_eq(text + n - m, suffix);
 }
 
 static inline int ktb_ends(const char *text, const char *suffix)
 {
-	size_t n = ktb_len(text), m = ktb_len(suffix);
-
-	return n >= m && ktb_eq(text + n - m, suffix);
+	return ktb_ends_at(text, ktb_len(text), suffix);
 }
 
 static inline const char *ktb_find(const char *text, const char *needle)
 {
 	for (; *text; text++)
-		if (ktb_starts(text, needle))
+		if (*text == *needle && ktb_starts(text, needle))
 			return text;
 	return NULL;
 }
 
-/* Copy at most n bytes of `text`, cut to what fits, always terminated. */
-static inline void ktb_copy(char *dst, size_t size, const char *text, size_t n)
+/* The first '.' that one of n words stands behind, or NULL: one pass instead of n. */
+static inline const char *ktb_find_dotted(const char *text, const char *const *words, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n && i + 1 < size && text[i]; i++)
+	for (; *text; text++)
+		for (i = 0; *text == '.' && i < n; i++)
+			if (ktb_starts(text + 1, words[i]))
+				return text;
+	return NULL;
+}
+
+/* Copy at most n bytes of `text`, cut to what fits, always terminated. Returns how many. */
+static inline size_t ktb_copy(char *dst, size_t size, const char *text, size_t n)
+{
+	size_t i;
+
+	if (n >= size)
+		n = size - 1;
+	for (i = 0; i < n && text[i]; i++)
 		dst[i] = text[i];
 	dst[i] = 0;
+	return i;
 }
 
 static inline void ktb_append(char *dst, size_t size, const char *text)
@@ -138,6 +159,7 @@ static inline void ktb_set_vendor(struct ktb_kernel *k, const char *name)
 		ktb_copy(k->vendor, sizeof(k->vendor), name, sizeof(k->vendor));
 		k->order = ktb_vendors[i].order;
 		k->trust = ktb_vendors[i].trust;
+		return;
 	}
 }
 
@@ -246,12 +268,12 @@ static inline int ktb_identify_debian_release(struct ktb_kernel *k, const char *
 	static const char *const flavours[] = { "-amd64",       "-arm64", "-686-pae", "-armmp",
 						"-powerpc64le", "-s390x", "-riscv64" };
 	int plus = ktb_starts(rest, "+deb");
-	size_t i;
+	size_t n = ktb_len(rest), i;
 
 	if (!plus && !(rest[0] == '-' && vercmp_is_digit((unsigned char)rest[1])))
 		return 0;
 	for (i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++) {
-		if (!ktb_ends(rest, flavours[i]))
+		if (!ktb_ends_at(rest, n, flavours[i]))
 			continue;
 		ktb_set_vendor(k, "debian");
 		/* "6.1.0-9" is an ABI name; "6.12.9+deb13" names the real release. */
@@ -310,16 +332,11 @@ static inline int ktb_identify_ubuntu(struct ktb_kernel *k, const char *rest, in
 /* The release up to ".x86_64" and its like. */
 static inline void ktb_build_without_arch(struct ktb_kernel *k)
 {
-	static const char *const archs[] = { ".x86_64", ".aarch64", ".ppc64le", ".s390x", ".i686" };
-	size_t i;
+	static const char *const archs[] = { "x86_64", "aarch64", "ppc64le", "s390x", "i686" };
+	const char *at = ktb_find_dotted(k->release, archs, sizeof(archs) / sizeof(archs[0]));
 
-	ktb_copy(k->build, sizeof(k->build), k->release, sizeof(k->release));
-	for (i = 0; i < sizeof(archs) / sizeof(archs[0]); i++) {
-		const char *at = ktb_find(k->build, archs[i]);
-
-		if (at)
-			k->build[at - k->build] = 0;
-	}
+	ktb_copy(k->build, sizeof(k->build), k->release,
+		 at ? (size_t)(at - k->release) : sizeof(k->release));
 }
 
 /* ".el8_6" ends a build of RHEL or of a rebuild with the same source; ".el8uek", ".lve.el7" do not.
@@ -327,11 +344,11 @@ static inline void ktb_build_without_arch(struct ktb_kernel *k)
 static inline int ktb_identify_rhel(struct ktb_kernel *k)
 {
 	static const char *const names[] = { "rhel7", "rhel8", "rhel9", "rhel10" };
+	static const char *const virtuozzo[] = { "vz7.", "vz8.", "vz9." };
 	const char *at = ktb_find(k->build, ".el"), *end;
 	size_t i;
 
-	if (ktb_find(k->build, ".vz7.") || ktb_find(k->build, ".vz8.") ||
-	    ktb_find(k->build, ".vz9.")) {
+	if (ktb_find_dotted(k->build, virtuozzo, sizeof(virtuozzo) / sizeof(virtuozzo[0]))) {
 		ktb_set_vendor(k, "rhel-derived");
 		return 1;
 	}
@@ -394,9 +411,13 @@ static inline int ktb_identify_suse(struct ktb_kernel *k, const char *rest, cons
 	return 1;
 }
 
-static inline int ktb_identify_rpm(struct ktb_kernel *k, const char *rest, const char *os_id)
+/* Those whose builds say so: RHEL and its like, Amazon, Fedora. */
+static inline int ktb_identify_dotted(struct ktb_kernel *k, const char *rest)
 {
-	ktb_build_without_arch(k);
+	static const char *const marks[] = { "el", "vz7.", "vz8.", "vz9.", "amzn", "fc" };
+
+	if (!ktb_find_dotted(k->build, marks, sizeof(marks) / sizeof(marks[0])))
+		return 0;
 	if (ktb_identify_rhel(k))
 		return 1;
 	if (ktb_find(k->build, ".amzn")) {
@@ -412,6 +433,14 @@ static inline int ktb_identify_rpm(struct ktb_kernel *k, const char *rest, const
 			ktb_base_is_rc(k, rest + 5);
 		return 1;
 	}
+	return 0;
+}
+
+static inline int ktb_identify_rpm(struct ktb_kernel *k, const char *rest, const char *os_id)
+{
+	ktb_build_without_arch(k);
+	if (ktb_identify_dotted(k, rest))
+		return 1;
 	k->build[0] = 0;
 	return ktb_identify_suse(k, rest, os_id);
 }
@@ -461,15 +490,16 @@ static inline int ktb_identify(struct ktb_kernel *k, const char *release, const 
 	k->order = KTB_ORDER_DPKG;
 	k->trust = KTB_BASE_EXACT;
 	k->force = NULL;
-	ktb_os_id(os_release, os_id, sizeof(os_id));
 	if (ktb_is_cut(k->release, release))
 		return 0;
 	rest = ktb_parse_base(k->base, sizeof(k->base), k->release);
 	if (!rest)
 		return 0;
 	if (ktb_identify_proxmox(k, rest) || ktb_identify_debian(k) ||
-	    ktb_identify_debian_release(k, rest) ||
-	    ktb_identify_ubuntu(k, rest, ktb_eq(os_id, "ubuntu")) ||
+	    ktb_identify_debian_release(k, rest))
+		return 1;
+	ktb_os_id(os_release, os_id, sizeof(os_id));
+	if (ktb_identify_ubuntu(k, rest, ktb_eq(os_id, "ubuntu")) ||
 	    ktb_identify_rpm(k, rest, os_id))
 		return 1;
 	ktb_identify_other(k, rest);

@@ -32,6 +32,7 @@ struct ktb_range {
 	const char *vendor;
 	enum ktb_kind kind;
 	const char *lo, *last, *hi; /* NULL where the kind has none; `last` is optional */
+	unsigned long hi_branch;    /* as ktb_point_of() has it, or 0: to be found out */
 };
 
 static inline int ktb_compare(enum ktb_order order, const char *a, const char *b)
@@ -49,6 +50,62 @@ static inline int ktb_branch_compare(const char *a_text, const char *b_text)
 	a_text += *a_text == '.';
 	b_text += *b_text == '.';
 	return vercmp_run(&a_text, &b_text);
+}
+
+/*
+ * A version, and its X.Y as one number: most compares are of builds of different branches, and are
+ * done with it. 0: no digits where they are wanted, or too many of them, as in "unknown"; the texts
+ * have to be compared then.
+ */
+struct ktb_point {
+	const char *text;
+	unsigned long branch;
+};
+
+static inline struct ktb_point ktb_point_of(const char *text)
+{
+	struct ktb_point p;
+	unsigned long major = 0, minor = 0;
+
+	p.text = text;
+	p.branch = 0;
+	while (vercmp_is_digit((unsigned char)*text) && major < 1000)
+		major = major * 10 + (unsigned long)(*text++ - '0');
+	/* A major of 0, or without digits, is no kernel's. */
+	if (!major || *text++ != '.' || !vercmp_is_digit((unsigned char)*text))
+		return p;
+	while (vercmp_is_digit((unsigned char)*text) && minor < 1000)
+		minor = minor * 10 + (unsigned long)(*text++ - '0');
+	if (!vercmp_is_digit((unsigned char)*text))
+		p.branch = major * 10000 + minor;
+	return p;
+}
+
+static inline struct ktb_point ktb_end_of(const struct ktb_range *r)
+{
+	struct ktb_point p;
+
+	if (!r->hi_branch)
+		return ktb_point_of(r->hi);
+	p.text = r->hi;
+	p.branch = r->hi_branch;
+	return p;
+}
+
+/* As ktb_branch_compare(). */
+static inline int ktb_point_compare_branch(struct ktb_point a, struct ktb_point b)
+{
+	if (!a.branch || !b.branch)
+		return ktb_branch_compare(a.text, b.text);
+	return a.branch < b.branch ? -1 : a.branch > b.branch;
+}
+
+/* As ktb_compare(): both orders begin with X and Y, and full texts decide between equals. */
+static inline int ktb_point_compare(enum ktb_order order, struct ktb_point a, struct ktb_point b)
+{
+	if (!a.branch || !b.branch || a.branch == b.branch)
+		return ktb_compare(order, a.text, b.text);
+	return a.branch < b.branch ? -1 : 1;
 }
 
 static inline int ktb_is_eol(const char *hi)
@@ -76,30 +133,39 @@ enum ktb_place {
 	KTB_UNSURE /* the version is too short to tell */
 };
 
-static inline enum ktb_place ktb_place_of(enum ktb_order order, const char *v,
+static inline enum ktb_place ktb_place_at(enum ktb_order order, struct ktb_point v,
 					  const struct ktb_range *r)
 {
 	const char *last = r->last ? r->last : r->lo;
-	int open = ktb_eq(r->hi, "unknown");
+	struct ktb_point hi = ktb_end_of(r);
+	int open = !hi.branch && ktb_eq(r->hi, "unknown"), from;
 
 	/* Most ranges are of older branches: that is soon told. */
-	if (!open && ktb_branch_compare(v, r->hi) > 0)
+	if (!open && ktb_point_compare_branch(v, hi) > 0)
 		return KTB_ABOVE;
-	if (ktb_compare(order, v, r->lo) < 0)
-		return ktb_extends(r->lo, v) ? KTB_UNSURE : KTB_BELOW;
+	from = ktb_point_compare(order, v, ktb_point_of(r->lo));
+	if (from < 0)
+		return ktb_extends(r->lo, v.text) ? KTB_UNSURE : KTB_BELOW;
 	if (open || r->last) {
-		if (ktb_compare(order, v, last) <= 0 || ktb_extends(v, last))
+		if ((r->last ? ktb_point_compare(order, v, ktb_point_of(last)) : from) <= 0 ||
+		    ktb_extends(v.text, last))
 			return KTB_INSIDE;
 		if (open)
 			return KTB_GAP;
 	}
 	if (!ktb_is_eol(r->hi)) {
-		if (ktb_extends(r->hi, v))
+		if (ktb_extends(r->hi, v.text))
 			return KTB_UNSURE;
-		if (ktb_compare(order, v, r->hi) >= 0)
+		if (ktb_point_compare(order, v, hi) >= 0)
 			return KTB_ABOVE;
 	}
 	return r->last ? KTB_GAP : KTB_INSIDE;
+}
+
+static inline enum ktb_place ktb_place_of(enum ktb_order order, const char *v,
+					  const struct ktb_range *r)
+{
+	return ktb_place_at(order, ktb_point_of(v), r);
 }
 
 /* Does `v` name the first release of its branch: X.Y, X.Y.0? */
@@ -137,11 +203,13 @@ static inline const char *ktb_behind_build(const char *build)
  */
 static inline int ktb_same_series(enum ktb_trust trust, const char *a, const char *b)
 {
-	const char *a_end = ktb_behind_build(a), *b_end = ktb_behind_build(b);
+	const char *a_end, *b_end;
 	size_t n;
 
 	if (trust != KTB_BASE_FROZEN)
 		return !ktb_branch_compare(a, b);
+	a_end = ktb_behind_build(a);
+	b_end = ktb_behind_build(b);
 	if (!*a_end || !*b_end)
 		return 0;
 	if (ktb_starts(a_end, ".el") && ktb_starts(b_end, ".el"))
@@ -155,24 +223,25 @@ static inline int ktb_same_series(enum ktb_trust trust, const char *a, const cha
 }
 
 /* How much of the branch of `base` is in one range: 0 nothing, 1 some or not known, 2 all. */
-static inline int ktb_branch_share(const char *base, const struct ktb_range *r)
+static inline int ktb_branch_share(struct ktb_point base, const struct ktb_range *r)
 {
-	int open = ktb_eq(r->hi, "unknown");
-	int from = ktb_branch_compare(base, r->lo);
+	int from = ktb_point_compare_branch(base, ktb_point_of(r->lo));
+	int open;
 
 	if (from < 0)
 		return 0;
+	open = ktb_eq(r->hi, "unknown");
 	if (!open) {
-		int to = ktb_branch_compare(base, r->hi), eol = ktb_is_eol(r->hi);
+		int to = ktb_point_compare_branch(base, ktb_end_of(r));
 
-		if (to > 0 || (!to && !eol && ktb_is_branch_start(r->hi)))
+		if (to > 0)
 			return 0;
-		if (!to && !eol)
-			return 1;
+		if (!to && !ktb_is_eol(r->hi))
+			return !ktb_is_branch_start(r->hi);
 	}
-	if (open && ktb_is_past_branch(base, r))
+	if (open && ktb_is_past_branch(base.text, r))
 		return 0;
-	if ((open || r->last) && ktb_branch_compare(base, r->last ? r->last : r->lo) >= 0)
+	if ((open || r->last) && ktb_branch_compare(base.text, r->last ? r->last : r->lo) >= 0)
 		return 1;
 	return from > 0 || ktb_is_branch_start(r->lo) ? 2 : 1;
 }

@@ -224,25 +224,37 @@ static inline int vercmp_rpm_piece(struct vercmp_piece a, struct vercmp_piece b)
 	}
 }
 
-/* Compare "NUMBER.NUMBER..." at the heads of both and return 0 where that decides nothing: both
- * orders agree on it, and it tells most kernels apart without looking for epochs and revisions. */
-static inline int vercmp_head(const char *a, const char *b)
+static inline int vercmp_has_hyphen(const char *text)
 {
-	int first = 1, diff;
+	while (*text && *text != '-')
+		text++;
+	return *text != 0;
+}
 
-	while (vercmp_is_digit((unsigned char)*a) && vercmp_is_digit((unsigned char)*b)) {
-		diff = vercmp_run(&a, &b);
-		if (first && (*a == ':' || *b == ':'))
-			return 0;
-		if (diff)
-			return diff;
-		if (*a != '.' || *b != '.')
-			return 0;
-		first = 0;
-		a++;
-		b++;
-	}
-	return 0;
+/*
+ * The first difference decides if it lies in a number that both have: all before it is the same,
+ * and both orders come to it at once. That tells most kernels apart without looking for epochs and
+ * revisions. Returns whether *ret_diff is told.
+ */
+static inline int vercmp_at_once(const char *a, const char *b, int *ret_diff)
+{
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	*ret_diff = 0;
+	if (a[i] == b[i])
+		return 1;
+	while (i > 0 && vercmp_is_digit((unsigned char)a[i - 1]))
+		i--;
+	a += i;
+	b += i;
+	if (!vercmp_is_digit((unsigned char)*a) || !vercmp_is_digit((unsigned char)*b))
+		return 0;
+	*ret_diff = vercmp_run(&a, &b);
+	/* One may be an epoch, or lie before the last hyphen, and the other not. */
+	return *ret_diff && (i > 0 || (*a != ':' && *b != ':')) &&
+	       vercmp_has_hyphen(a) == vercmp_has_hyphen(b);
 }
 
 /* Both: [EPOCH:]VERSION[-REVISION], e.g. "6.1.27-1"; negative, 0 or positive as a is older, equal
@@ -250,9 +262,9 @@ static inline int vercmp_head(const char *a, const char *b)
 static inline int vercmp_dpkg(const char *a_text, const char *b_text)
 {
 	struct vercmp_piece a, b, ra, rb;
-	int diff = vercmp_head(a_text, b_text);
+	int diff;
 
-	if (diff)
+	if (vercmp_at_once(a_text, b_text, &diff))
 		return diff;
 	a = vercmp_whole(a_text);
 	b = vercmp_whole(b_text);
@@ -269,9 +281,9 @@ static inline int vercmp_dpkg(const char *a_text, const char *b_text)
 static inline int vercmp_rpm(const char *a_text, const char *b_text)
 {
 	struct vercmp_piece a, b, ea, eb, ra, rb;
-	int diff = vercmp_head(a_text, b_text);
+	int diff;
 
-	if (diff)
+	if (vercmp_at_once(a_text, b_text, &diff))
 		return diff;
 	a = vercmp_whole(a_text);
 	b = vercmp_whole(b_text);

@@ -36,10 +36,9 @@ static void note_free(struct hazard_note *note)
 	g_free(note);
 }
 
-/* The texts of a range are ours; ktb_range has them const for the tables of the header. */
+/* The bounds of a range are ours; ktb_range has them const for the tables of the header. */
 static void range_clear(struct ktb_range *range)
 {
-	g_free((char *)range->vendor);
 	g_free((char *)range->lo);
 	g_free((char *)range->last);
 	g_free((char *)range->hi);
@@ -152,13 +151,14 @@ static void range_add(struct hazard *h, const struct ktb_vendor *vendor, enum kt
 		      const char *lo, const char *last, const char *hi)
 {
 	struct ktb_range r = {
-		.vendor = g_strdup(vendor->name),
+		.vendor = vendor->name,
 		.kind = kind,
 		.lo = lo ? bound_text(vendor, lo) : NULL,
 		.last = last ? bound_text(vendor, last) : NULL,
 		.hi = hi ? bound_text(vendor, hi) : NULL,
 	};
 
+	r.hi_branch = r.hi ? ktb_point_of(r.hi).branch : 0;
 	g_array_append_val(h->ranges, r);
 }
 

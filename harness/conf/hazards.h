@@ -51,7 +51,7 @@ struct hazard {
 	char **introduced, **fixed;  /* commits, NULL-terminated, perhaps none */
 	char *needs, *fix;           /* kconfig and fixed joined by ", ", or NULL if empty */
 	GPtrArray *signatures;       /* of struct hazard_signature * */
-	GArray *ranges;              /* of struct ktb_range, strings owned by the array */
+	GArray *ranges;              /* of struct ktb_range, bounds owned by the array */
 	GPtrArray *sources, *claims; /* of struct hazard_note * */
 	unsigned line;
 };

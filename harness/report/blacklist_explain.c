@@ -73,8 +73,8 @@ static json_t *ranges_near(const json_t *hazard, const struct ktb_kernel *k)
 
 		if (strcmp(vendor, k->vendor) && strcmp(vendor, "mainline"))
 			continue;
-		if (!*from || ktb_branch_share(k->base, &r) || !ktb_branch_compare(k->base, from) ||
-		    !ktb_branch_compare(k->base, r.hi))
+		if (!*from || ktb_branch_share(ktb_point_of(k->base), &r) ||
+		    !ktb_branch_compare(k->base, from) || !ktb_branch_compare(k->base, r.hi))
 			json_array_append(list, range);
 	}
 	return list;
@@ -160,7 +160,7 @@ static const char *end_of(const struct hazard *h, const struct ktb_kernel *k, co
 
 			if (place == KTB_INSIDE || place == KTB_GAP)
 				return r->hi;
-		} else if (ktb_branch_share(k->base, r)) {
+		} else if (ktb_branch_share(ktb_point_of(k->base), r)) {
 			end = r->hi;
 		}
 	}

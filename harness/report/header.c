@@ -110,7 +110,7 @@ static void append_ranges(GString *out, const struct ktb_hazard *h)
 		append_literal(out, r->last);
 		g_string_append(out, ", ");
 		append_literal(out, r->hi);
-		g_string_append(out, " },\n");
+		g_string_append_printf(out, ", %lu },\n", r->hi_branch);
 	}
 	g_string_append(out, "};\n\n");
 }

@@ -252,25 +252,37 @@ static inline int vercmp_rpm_piece(struct vercmp_piece a, struct vercmp_piece b)
 	}
 }
 
-/* Compare "NUMBER.NUMBER..." at the heads of both and return 0 where that decides nothing: both
- * orders agree on it, and it tells most kernels apart without looking for epochs and revisions. */
-static inline int vercmp_head(const char *a, const char *b)
+static inline int vercmp_has_hyphen(const char *text)
 {
-	int first = 1, diff;
+	while (*text && *text != '-')
+		text++;
+	return *text != 0;
+}
 
-	while (vercmp_is_digit((unsigned char)*a) && vercmp_is_digit((unsigned char)*b)) {
-		diff = vercmp_run(&a, &b);
-		if (first && (*a == ':' || *b == ':'))
-			return 0;
-		if (diff)
-			return diff;
-		if (*a != '.' || *b != '.')
-			return 0;
-		first = 0;
-		a++;
-		b++;
-	}
-	return 0;
+/*
+ * The first difference decides if it lies in a number that both have: all before it is the same,
+ * and both orders come to it at once. That tells most kernels apart without looking for epochs and
+ * revisions. Returns whether *ret_diff is told.
+ */
+static inline int vercmp_at_once(const char *a, const char *b, int *ret_diff)
+{
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	*ret_diff = 0;
+	if (a[i] == b[i])
+		return 1;
+	while (i > 0 && vercmp_is_digit((unsigned char)a[i - 1]))
+		i--;
+	a += i;
+	b += i;
+	if (!vercmp_is_digit((unsigned char)*a) || !vercmp_is_digit((unsigned char)*b))
+		return 0;
+	*ret_diff = vercmp_run(&a, &b);
+	/* One may be an epoch, or lie before the last hyphen, and the other not. */
+	return *ret_diff && (i > 0 || (*a != ':' && *b != ':')) &&
+	       vercmp_has_hyphen(a) == vercmp_has_hyphen(b);
 }
 
 /* Both: [EPOCH:]VERSION[-REVISION], e.g. "6.1.27-1"; negative, 0 or positive as a is older, equal
@@ -278,9 +290,9 @@ static inline int vercmp_head(const char *a, const char *b)
 static inline int vercmp_dpkg(const char *a_text, const char *b_text)
 {
 	struct vercmp_piece a, b, ra, rb;
-	int diff = vercmp_head(a_text, b_text);
+	int diff;
 
-	if (diff)
+	if (vercmp_at_once(a_text, b_text, &diff))
 		return diff;
 	a = vercmp_whole(a_text);
 	b = vercmp_whole(b_text);
@@ -297,9 +309,9 @@ static inline int vercmp_dpkg(const char *a_text, const char *b_text)
 static inline int vercmp_rpm(const char *a_text, const char *b_text)
 {
 	struct vercmp_piece a, b, ea, eb, ra, rb;
-	int diff = vercmp_head(a_text, b_text);
+	int diff;
 
-	if (diff)
+	if (vercmp_at_once(a_text, b_text, &diff))
 		return diff;
 	a = vercmp_whole(a_text);
 	b = vercmp_whole(b_text);
@@ -403,36 +415,57 @@ static inline int ktb_starts(const char *text, const char *prefix)
 
 static inline int ktb_eq(const char *a, const char *b)
 {
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	return a[i] == b[i];
+}
+
+/* Does `text` of n bytes end so? */
+static inline int ktb_ends_at(const char *text, size_t n, const char *suffix)
+{
+	size_t m = ktb_len(suffix);
+
+	return n >= m && ktb_eq(text + n - m, suffix);
 }
 
 static inline int ktb_ends(const char *text, const char *suffix)
 {
-	size_t n = ktb_len(text), m = ktb_len(suffix);
-
-	return n >= m && ktb_eq(text + n - m, suffix);
+	return ktb_ends_at(text, ktb_len(text), suffix);
 }
 
 static inline const char *ktb_find(const char *text, const char *needle)
 {
 	for (; *text; text++)
-		if (ktb_starts(text, needle))
+		if (*text == *needle && ktb_starts(text, needle))
 			return text;
 	return NULL;
 }
 
-/* Copy at most n bytes of `text`, cut to what fits, always terminated. */
-static inline void ktb_copy(char *dst, size_t size, const char *text, size_t n)
+/* The first '.' that one of n words stands behind, or NULL: one pass instead of n. */
+static inline const char *ktb_find_dotted(const char *text, const char *const *words, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n && i + 1 < size && text[i]; i++)
+	for (; *text; text++)
+		for (i = 0; *text == '.' && i < n; i++)
+			if (ktb_starts(text + 1, words[i]))
+				return text;
+	return NULL;
+}
+
+/* Copy at most n bytes of `text`, cut to what fits, always terminated. Returns how many. */
+static inline size_t ktb_copy(char *dst, size_t size, const char *text, size_t n)
+{
+	size_t i;
+
+	if (n >= size)
+		n = size - 1;
+	for (i = 0; i < n && text[i]; i++)
 		dst[i] = text[i];
 	dst[i] = 0;
+	return i;
 }
 
 static inline void ktb_append(char *dst, size_t size, const char *text)
@@ -457,6 +490,7 @@ static inline void ktb_set_vendor(struct ktb_kernel *k, const char *name)
 		ktb_copy(k->vendor, sizeof(k->vendor), name, sizeof(k->vendor));
 		k->order = ktb_vendors[i].order;
 		k->trust = ktb_vendors[i].trust;
+		return;
 	}
 }
 
@@ -565,12 +599,12 @@ static inline int ktb_identify_debian_release(struct ktb_kernel *k, const char *
 	static const char *const flavours[] = { "-amd64",       "-arm64", "-686-pae", "-armmp",
 						"-powerpc64le", "-s390x", "-riscv64" };
 	int plus = ktb_starts(rest, "+deb");
-	size_t i;
+	size_t n = ktb_len(rest), i;
 
 	if (!plus && !(rest[0] == '-' && vercmp_is_digit((unsigned char)rest[1])))
 		return 0;
 	for (i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++) {
-		if (!ktb_ends(rest, flavours[i]))
+		if (!ktb_ends_at(rest, n, flavours[i]))
 			continue;
 		ktb_set_vendor(k, "debian");
 		/* "6.1.0-9" is an ABI name; "6.12.9+deb13" names the real release. */
@@ -629,16 +663,11 @@ static inline int ktb_identify_ubuntu(struct ktb_kernel *k, const char *rest, in
 /* The release up to ".x86_64" and its like. */
 static inline void ktb_build_without_arch(struct ktb_kernel *k)
 {
-	static const char *const archs[] = { ".x86_64", ".aarch64", ".ppc64le", ".s390x", ".i686" };
-	size_t i;
+	static const char *const archs[] = { "x86_64", "aarch64", "ppc64le", "s390x", "i686" };
+	const char *at = ktb_find_dotted(k->release, archs, sizeof(archs) / sizeof(archs[0]));
 
-	ktb_copy(k->build, sizeof(k->build), k->release, sizeof(k->release));
-	for (i = 0; i < sizeof(archs) / sizeof(archs[0]); i++) {
-		const char *at = ktb_find(k->build, archs[i]);
-
-		if (at)
-			k->build[at - k->build] = 0;
-	}
+	ktb_copy(k->build, sizeof(k->build), k->release,
+		 at ? (size_t)(at - k->release) : sizeof(k->release));
 }
 
 /* ".el8_6" ends a build of RHEL or of a rebuild with the same source; ".el8uek", ".lve.el7" do not.
@@ -646,11 +675,11 @@ static inline void ktb_build_without_arch(struct ktb_kernel *k)
 static inline int ktb_identify_rhel(struct ktb_kernel *k)
 {
 	static const char *const names[] = { "rhel7", "rhel8", "rhel9", "rhel10" };
+	static const char *const virtuozzo[] = { "vz7.", "vz8.", "vz9." };
 	const char *at = ktb_find(k->build, ".el"), *end;
 	size_t i;
 
-	if (ktb_find(k->build, ".vz7.") || ktb_find(k->build, ".vz8.") ||
-	    ktb_find(k->build, ".vz9.")) {
+	if (ktb_find_dotted(k->build, virtuozzo, sizeof(virtuozzo) / sizeof(virtuozzo[0]))) {
 		ktb_set_vendor(k, "rhel-derived");
 		return 1;
 	}
@@ -713,9 +742,13 @@ static inline int ktb_identify_suse(struct ktb_kernel *k, const char *rest, cons
 	return 1;
 }
 
-static inline int ktb_identify_rpm(struct ktb_kernel *k, const char *rest, const char *os_id)
+/* Those whose builds say so: RHEL and its like, Amazon, Fedora. */
+static inline int ktb_identify_dotted(struct ktb_kernel *k, const char *rest)
 {
-	ktb_build_without_arch(k);
+	static const char *const marks[] = { "el", "vz7.", "vz8.", "vz9.", "amzn", "fc" };
+
+	if (!ktb_find_dotted(k->build, marks, sizeof(marks) / sizeof(marks[0])))
+		return 0;
 	if (ktb_identify_rhel(k))
 		return 1;
 	if (ktb_find(k->build, ".amzn")) {
@@ -731,6 +764,14 @@ static inline int ktb_identify_rpm(struct ktb_kernel *k, const char *rest, const
 			ktb_base_is_rc(k, rest + 5);
 		return 1;
 	}
+	return 0;
+}
+
+static inline int ktb_identify_rpm(struct ktb_kernel *k, const char *rest, const char *os_id)
+{
+	ktb_build_without_arch(k);
+	if (ktb_identify_dotted(k, rest))
+		return 1;
 	k->build[0] = 0;
 	return ktb_identify_suse(k, rest, os_id);
 }
@@ -780,15 +821,16 @@ static inline int ktb_identify(struct ktb_kernel *k, const char *release, const 
 	k->order = KTB_ORDER_DPKG;
 	k->trust = KTB_BASE_EXACT;
 	k->force = NULL;
-	ktb_os_id(os_release, os_id, sizeof(os_id));
 	if (ktb_is_cut(k->release, release))
 		return 0;
 	rest = ktb_parse_base(k->base, sizeof(k->base), k->release);
 	if (!rest)
 		return 0;
 	if (ktb_identify_proxmox(k, rest) || ktb_identify_debian(k) ||
-	    ktb_identify_debian_release(k, rest) ||
-	    ktb_identify_ubuntu(k, rest, ktb_eq(os_id, "ubuntu")) ||
+	    ktb_identify_debian_release(k, rest))
+		return 1;
+	ktb_os_id(os_release, os_id, sizeof(os_id));
+	if (ktb_identify_ubuntu(k, rest, ktb_eq(os_id, "ubuntu")) ||
 	    ktb_identify_rpm(k, rest, os_id))
 		return 1;
 	ktb_identify_other(k, rest);
@@ -869,6 +911,7 @@ struct ktb_range {
 	const char *vendor;
 	enum ktb_kind kind;
 	const char *lo, *last, *hi; /* NULL where the kind has none; `last` is optional */
+	unsigned long hi_branch;    /* as ktb_point_of() has it, or 0: to be found out */
 };
 
 static inline int ktb_compare(enum ktb_order order, const char *a, const char *b)
@@ -886,6 +929,62 @@ static inline int ktb_branch_compare(const char *a_text, const char *b_text)
 	a_text += *a_text == '.';
 	b_text += *b_text == '.';
 	return vercmp_run(&a_text, &b_text);
+}
+
+/*
+ * A version, and its X.Y as one number: most compares are of builds of different branches, and are
+ * done with it. 0: no digits where they are wanted, or too many of them, as in "unknown"; the texts
+ * have to be compared then.
+ */
+struct ktb_point {
+	const char *text;
+	unsigned long branch;
+};
+
+static inline struct ktb_point ktb_point_of(const char *text)
+{
+	struct ktb_point p;
+	unsigned long major = 0, minor = 0;
+
+	p.text = text;
+	p.branch = 0;
+	while (vercmp_is_digit((unsigned char)*text) && major < 1000)
+		major = major * 10 + (unsigned long)(*text++ - '0');
+	/* A major of 0, or without digits, is no kernel's. */
+	if (!major || *text++ != '.' || !vercmp_is_digit((unsigned char)*text))
+		return p;
+	while (vercmp_is_digit((unsigned char)*text) && minor < 1000)
+		minor = minor * 10 + (unsigned long)(*text++ - '0');
+	if (!vercmp_is_digit((unsigned char)*text))
+		p.branch = major * 10000 + minor;
+	return p;
+}
+
+static inline struct ktb_point ktb_end_of(const struct ktb_range *r)
+{
+	struct ktb_point p;
+
+	if (!r->hi_branch)
+		return ktb_point_of(r->hi);
+	p.text = r->hi;
+	p.branch = r->hi_branch;
+	return p;
+}
+
+/* As ktb_branch_compare(). */
+static inline int ktb_point_compare_branch(struct ktb_point a, struct ktb_point b)
+{
+	if (!a.branch || !b.branch)
+		return ktb_branch_compare(a.text, b.text);
+	return a.branch < b.branch ? -1 : a.branch > b.branch;
+}
+
+/* As ktb_compare(): both orders begin with X and Y, and full texts decide between equals. */
+static inline int ktb_point_compare(enum ktb_order order, struct ktb_point a, struct ktb_point b)
+{
+	if (!a.branch || !b.branch || a.branch == b.branch)
+		return ktb_compare(order, a.text, b.text);
+	return a.branch < b.branch ? -1 : 1;
 }
 
 static inline int ktb_is_eol(const char *hi)
@@ -913,30 +1012,39 @@ enum ktb_place {
 	KTB_UNSURE /* the version is too short to tell */
 };
 
-static inline enum ktb_place ktb_place_of(enum ktb_order order, const char *v,
+static inline enum ktb_place ktb_place_at(enum ktb_order order, struct ktb_point v,
 					  const struct ktb_range *r)
 {
 	const char *last = r->last ? r->last : r->lo;
-	int open = ktb_eq(r->hi, "unknown");
+	struct ktb_point hi = ktb_end_of(r);
+	int open = !hi.branch && ktb_eq(r->hi, "unknown"), from;
 
 	/* Most ranges are of older branches: that is soon told. */
-	if (!open && ktb_branch_compare(v, r->hi) > 0)
+	if (!open && ktb_point_compare_branch(v, hi) > 0)
 		return KTB_ABOVE;
-	if (ktb_compare(order, v, r->lo) < 0)
-		return ktb_extends(r->lo, v) ? KTB_UNSURE : KTB_BELOW;
+	from = ktb_point_compare(order, v, ktb_point_of(r->lo));
+	if (from < 0)
+		return ktb_extends(r->lo, v.text) ? KTB_UNSURE : KTB_BELOW;
 	if (open || r->last) {
-		if (ktb_compare(order, v, last) <= 0 || ktb_extends(v, last))
+		if ((r->last ? ktb_point_compare(order, v, ktb_point_of(last)) : from) <= 0 ||
+		    ktb_extends(v.text, last))
 			return KTB_INSIDE;
 		if (open)
 			return KTB_GAP;
 	}
 	if (!ktb_is_eol(r->hi)) {
-		if (ktb_extends(r->hi, v))
+		if (ktb_extends(r->hi, v.text))
 			return KTB_UNSURE;
-		if (ktb_compare(order, v, r->hi) >= 0)
+		if (ktb_point_compare(order, v, hi) >= 0)
 			return KTB_ABOVE;
 	}
 	return r->last ? KTB_GAP : KTB_INSIDE;
+}
+
+static inline enum ktb_place ktb_place_of(enum ktb_order order, const char *v,
+					  const struct ktb_range *r)
+{
+	return ktb_place_at(order, ktb_point_of(v), r);
 }
 
 /* Does `v` name the first release of its branch: X.Y, X.Y.0? */
@@ -974,11 +1082,13 @@ static inline const char *ktb_behind_build(const char *build)
  */
 static inline int ktb_same_series(enum ktb_trust trust, const char *a, const char *b)
 {
-	const char *a_end = ktb_behind_build(a), *b_end = ktb_behind_build(b);
+	const char *a_end, *b_end;
 	size_t n;
 
 	if (trust != KTB_BASE_FROZEN)
 		return !ktb_branch_compare(a, b);
+	a_end = ktb_behind_build(a);
+	b_end = ktb_behind_build(b);
 	if (!*a_end || !*b_end)
 		return 0;
 	if (ktb_starts(a_end, ".el") && ktb_starts(b_end, ".el"))
@@ -992,24 +1102,25 @@ static inline int ktb_same_series(enum ktb_trust trust, const char *a, const cha
 }
 
 /* How much of the branch of `base` is in one range: 0 nothing, 1 some or not known, 2 all. */
-static inline int ktb_branch_share(const char *base, const struct ktb_range *r)
+static inline int ktb_branch_share(struct ktb_point base, const struct ktb_range *r)
 {
-	int open = ktb_eq(r->hi, "unknown");
-	int from = ktb_branch_compare(base, r->lo);
+	int from = ktb_point_compare_branch(base, ktb_point_of(r->lo));
+	int open;
 
 	if (from < 0)
 		return 0;
+	open = ktb_eq(r->hi, "unknown");
 	if (!open) {
-		int to = ktb_branch_compare(base, r->hi), eol = ktb_is_eol(r->hi);
+		int to = ktb_point_compare_branch(base, ktb_end_of(r));
 
-		if (to > 0 || (!to && !eol && ktb_is_branch_start(r->hi)))
+		if (to > 0)
 			return 0;
-		if (!to && !eol)
-			return 1;
+		if (!to && !ktb_is_eol(r->hi))
+			return !ktb_is_branch_start(r->hi);
 	}
-	if (open && ktb_is_past_branch(base, r))
+	if (open && ktb_is_past_branch(base.text, r))
 		return 0;
-	if ((open || r->last) && ktb_branch_compare(base, r->last ? r->last : r->lo) >= 0)
+	if ((open || r->last) && ktb_branch_compare(base.text, r->last ? r->last : r->lo) >= 0)
 		return 1;
 	return from > 0 || ktb_is_branch_start(r->lo) ? 2 : 1;
 }
@@ -1118,10 +1229,32 @@ static inline const char *ktb_evidence_name(enum ktb_evidence evidence)
 	return "none";
 }
 
+static inline int ktb_text_compare(const char *a, const char *b)
+{
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	return (unsigned char)a[i] - (unsigned char)b[i];
+}
+
+/* The same text is mostly the same string in a table: *known is the last one that was `text`, or
+ * NULL. */
+static inline int ktb_known_compare(const char *at, const char *text, const char **known)
+{
+	int diff = at == *known ? 0 : ktb_text_compare(at, text);
+
+	if (!diff)
+		*known = at;
+	return diff;
+}
+
 /* Join the ranges of `vendor` for the branch of `base`: 0, 1 or 2 as above; *ret_range decided. */
 static inline int ktb_branch_state(const struct ktb_hazard *h, const char *vendor, const char *base,
 				   const struct ktb_range **ret_range)
 {
+	const struct ktb_point point = ktb_point_of(base);
+	const char *known = NULL;
 	int state = 0;
 	size_t i;
 
@@ -1130,10 +1263,10 @@ static inline int ktb_branch_state(const struct ktb_hazard *h, const char *vendo
 		const struct ktb_range *r = &h->ranges[i];
 		int share;
 
-		if (!ktb_eq(r->vendor, vendor) ||
-		    (r->kind != KTB_RANGE_AFFECTED && r->kind != KTB_RANGE_UNKNOWN))
+		if ((r->kind != KTB_RANGE_AFFECTED && r->kind != KTB_RANGE_UNKNOWN) ||
+		    ktb_known_compare(r->vendor, vendor, &known))
 			continue;
-		share = ktb_branch_share(base, r);
+		share = ktb_branch_share(point, r);
 		if (share == 2 && r->kind == KTB_RANGE_UNKNOWN)
 			share = 1;
 		if (share > state) {
@@ -1164,36 +1297,36 @@ static inline void ktb_reason(struct ktb_answer *a, const char *text)
 /* Copy `text` to `at`, up to `end`; returns where it ended. */
 static inline char *ktb_put(char *at, const char *end, const char *text)
 {
-	while (*text && at + 1 < end)
-		*at++ = *text++;
-	*at = 0;
-	return at;
+	size_t room = (size_t)(end - at);
+
+	return at + ktb_copy(at, room, text, room);
 }
 
 /* "SUBJECT PHRASE [VENDOR LO..HI]" */
 static inline void ktb_tell(struct ktb_answer *a, const char *subject, const char *phrase,
 			    const struct ktb_range *r)
 {
-	const char *bounds[3];
+	const char *bounds[3], *end = a->reason + sizeof(a->reason);
+	char *at = a->reason + ktb_len(a->reason);
 	size_t i;
 
-	ktb_reason(a, subject);
-	ktb_reason(a, " ");
-	ktb_reason(a, phrase);
+	at = ktb_put(at, end, subject);
+	at = ktb_put(at, end, " ");
+	at = ktb_put(at, end, phrase);
 	if (!r)
 		return;
-	ktb_reason(a, " [");
-	ktb_reason(a, r->vendor);
+	at = ktb_put(at, end, " [");
+	at = ktb_put(at, end, r->vendor);
 	bounds[0] = r->lo;
 	bounds[1] = r->last;
 	bounds[2] = r->hi;
 	for (i = 0; i < 3; i++) {
 		if (!bounds[i])
 			continue;
-		ktb_reason(a, i ? ".." : " ");
-		ktb_reason(a, bounds[i]);
+		at = ktb_put(at, end, i ? ".." : " ");
+		at = ktb_put(at, end, bounds[i]);
 	}
-	ktb_reason(a, "]");
+	ktb_put(at, end, "]");
 }
 
 static inline struct ktb_finding ktb_say(enum ktb_value value, enum ktb_evidence evidence,
@@ -1210,18 +1343,19 @@ static inline struct ktb_finding ktb_say(enum ktb_value value, enum ktb_evidence
 	return f;
 }
 
-static inline int ktb_is_mainline(const struct ktb_range *r)
+static inline int ktb_is_mainline(const struct ktb_range *r, const char **known)
 {
-	return r->kind == KTB_RANGE_AFFECTED && ktb_eq(r->vendor, "mainline");
+	return r->kind == KTB_RANGE_AFFECTED && !ktb_known_compare(r->vendor, "mainline", known);
 }
 
 /* Is anything declared of mainline at all? */
 static inline int ktb_is_surveyed(const struct ktb_hazard *h)
 {
+	const char *known = NULL;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++)
-		if (ktb_is_mainline(&h->ranges[i]))
+		if (ktb_is_mainline(&h->ranges[i], &known))
 			return 1;
 	return 0;
 }
@@ -1229,11 +1363,13 @@ static inline int ktb_is_surveyed(const struct ktb_hazard *h)
 /* Is this upstream release newer than all that is declared of mainline? */
 static inline int ktb_is_past_all(const struct ktb_hazard *h, const char *base)
 {
+	const struct ktb_point point = ktb_point_of(base);
+	const char *known = NULL;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++)
-		if (ktb_is_mainline(&h->ranges[i]) &&
-		    ktb_place_of(KTB_ORDER_DPKG, base, &h->ranges[i]) != KTB_ABOVE)
+		if (ktb_is_mainline(&h->ranges[i], &known) &&
+		    ktb_place_at(KTB_ORDER_DPKG, point, &h->ranges[i]) != KTB_ABOVE)
 			return 0;
 	return 1;
 }
@@ -1245,16 +1381,18 @@ struct ktb_mainline {
 
 static inline struct ktb_mainline ktb_mainline_of(const struct ktb_hazard *h, const char *base)
 {
+	const struct ktb_point point = ktb_point_of(base);
 	struct ktb_mainline m = { NULL, NULL };
+	const char *known = NULL;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++) {
 		const struct ktb_range *r = &h->ranges[i];
 		enum ktb_place place;
 
-		if (!ktb_is_mainline(r))
+		if (!ktb_is_mainline(r, &known))
 			continue;
-		place = ktb_place_of(KTB_ORDER_DPKG, base, r);
+		place = ktb_place_at(KTB_ORDER_DPKG, point, r);
 		if (place == KTB_INSIDE)
 			m.inside = r;
 		else if (place == KTB_GAP)
@@ -1429,13 +1567,14 @@ static inline struct ktb_places ktb_places_of(const struct ktb_hazard *h,
 					      const struct ktb_kernel *k)
 {
 	struct ktb_places p = { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+	const char *known = NULL;
 	enum ktb_place place;
 	size_t i;
 
 	for (i = 0; i < h->n_ranges; i++) {
 		const struct ktb_range *r = &h->ranges[i];
 
-		if (!ktb_eq(r->vendor, k->vendor))
+		if (ktb_known_compare(r->vendor, k->vendor, &known))
 			continue;
 		switch (r->kind) {
 		case KTB_RANGE_AFFECTED:
@@ -1523,8 +1662,8 @@ static inline void ktb_about(struct ktb_answer *a, const struct ktb_hazard *h)
 	a->fix = h->fix;
 }
 
-/* Put a finding into words: once for an operation, as copying texts is most of what a look-up
- * costs. `h` may be NULL. */
+/* A finding, not yet in words: that is done once for an operation, as copying texts is most of what
+ * a look-up costs. `h` may be NULL. */
 static inline struct ktb_answer ktb_answer_of(const struct ktb_hazard *h,
 					      const struct ktb_finding *f)
 {
@@ -1532,7 +1671,6 @@ static inline struct ktb_answer ktb_answer_of(const struct ktb_hazard *h,
 
 	a.value = f->value;
 	a.evidence = f->evidence;
-	ktb_tell(&a, f->subject, f->phrase, f->range);
 	if (h)
 		ktb_about(&a, h);
 	return a;
@@ -1543,8 +1681,10 @@ static inline struct ktb_answer
 ktb_check_hazard(const struct ktb_table *t, const struct ktb_hazard *h, const struct ktb_kernel *k)
 {
 	struct ktb_finding f = ktb_find_hazard(t, h, k);
+	struct ktb_answer a = ktb_answer_of(h, &f);
 
-	return ktb_answer_of(h, &f);
+	ktb_tell(&a, f.subject, f.phrase, f.range);
+	return a;
 }
 
 #endif
@@ -1568,31 +1708,12 @@ ktb_check_hazard(const struct ktb_table *t, const struct ktb_hazard *h, const st
 #include "base/ktb_declared.h"
 #endif
 
-static inline int ktb_text_compare(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return (unsigned char)*a - (unsigned char)*b;
-}
-
-/* The same text is mostly the same string here: *known is the last one that was `text`, or NULL. */
-static inline int ktb_known_compare(const char *at, const char *text, const char **known)
-{
-	int diff = at == *known ? 0 : ktb_text_compare(at, text);
-
-	if (!diff)
-		*known = at;
-	return diff;
-}
-
 static inline int ktb_measured_compare(const struct ktb_measured *m, const char *op,
-				       const char *release, const char **known)
+				       const char *release, const char *known[2])
 {
-	int diff = ktb_known_compare(m->op, op, known);
+	int diff = ktb_known_compare(m->op, op, &known[0]);
 
-	return diff ? diff : ktb_text_compare(m->release, release);
+	return diff ? diff : ktb_known_compare(m->release, release, &known[1]);
 }
 
 /* Where the hazards of this operation begin, or would. */
@@ -1613,15 +1734,14 @@ static inline size_t ktb_hazard_first(const struct ktb_table *t, const char *op)
 
 /* Where the measurements of this operation and release begin, or would. */
 static inline size_t ktb_measured_first(const struct ktb_table *t, const char *op,
-					const char *release)
+					const char *release, const char *known[2])
 {
 	size_t lo = 0, hi = t->n_measured;
-	const char *known = NULL;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (ktb_measured_compare(&t->measured[mid], op, release, &known) < 0)
+		if (ktb_measured_compare(&t->measured[mid], op, release, known) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -1629,15 +1749,18 @@ static inline size_t ktb_measured_first(const struct ktb_table *t, const char *o
 	return lo;
 }
 
-/* Was exactly this build measured? */
-static inline int ktb_measured_is(const struct ktb_measured *m, const struct ktb_kernel *k,
-				  const char *op)
+/* Was exactly this build measured? The release is known to be the same. */
+static inline int ktb_measured_is_build(const struct ktb_measured *m, const struct ktb_kernel *k)
 {
-	if (!ktb_eq(m->op, op) || !ktb_eq(m->release, k->release))
-		return 0;
 	if (m->version[0] && ktb_eq(m->version, k->version))
 		return 1;
 	return m->build[0] && ktb_eq(m->build, k->build);
+}
+
+static inline int ktb_measured_is(const struct ktb_measured *m, const struct ktb_kernel *k,
+				  const char *op)
+{
+	return ktb_eq(m->op, op) && ktb_eq(m->release, k->release) && ktb_measured_is_build(m, k);
 }
 
 /* A failure that was not declared is about the hazard that it looks like, or (NULL) about one that
@@ -1665,16 +1788,16 @@ static inline const struct ktb_measured *ktb_measured_find(const struct ktb_tabl
 							   const char *op, int *ret_differ)
 {
 	const struct ktb_measured *best = NULL;
-	const char *known = NULL;
+	const char *known[2] = { NULL, NULL };
 	size_t i;
 
 	*ret_differ = 0;
-	for (i = ktb_measured_first(t, op, k->release); i < t->n_measured; i++) {
+	for (i = ktb_measured_first(t, op, k->release, known); i < t->n_measured; i++) {
 		const struct ktb_measured *m = &t->measured[i];
 
-		if (ktb_measured_compare(m, op, k->release, &known))
+		if (ktb_measured_compare(m, op, k->release, known))
 			break;
-		if (!ktb_measured_is(m, k, op))
+		if (!ktb_measured_is_build(m, k))
 			continue;
 		if (best && best->value != m->value)
 			*ret_differ = 1;
@@ -1691,7 +1814,6 @@ static inline void ktb_apply_measured(const struct ktb_table *t, const struct kt
 {
 	if (a->value != KTB_UNKNOWN && a->value != m->value)
 		a->contradicted = 1;
-	a->reason[0] = 0;
 	a->evidence = KTB_MEASURED;
 	if (m->value == KTB_CLEAN && !m->calibrated && a->value == KTB_AFFECTED) {
 		a->value = KTB_UNKNOWN;
@@ -1750,28 +1872,28 @@ static inline const struct ktb_span *ktb_span_find(const struct ktb_table *t,
 }
 
 /* Let builds that were measured before and behind this one speak where declarations do not, or
- * where they call clean what failed on both sides. */
-static inline void ktb_apply_span(const struct ktb_table *t, const struct ktb_kernel *k,
-				  const struct ktb_span *s, struct ktb_answer *a)
+ * where they call clean what failed on both sides. Returns whether they do. */
+static inline int ktb_apply_span(const struct ktb_table *t, const struct ktb_kernel *k,
+				 const struct ktb_span *s, struct ktb_answer *a)
 {
-	struct ktb_range between = { s->vendor, KTB_RANGE_AFFECTED, s->lo, NULL, s->hi };
+	struct ktb_range between = { s->vendor, KTB_RANGE_AFFECTED, s->lo, NULL, s->hi, 0 };
 
 	if (a->value == s->value && a->evidence > KTB_EXTRAPOLATED)
-		return;
+		return 0;
 	if (s->value == KTB_AFFECTED) {
 		a->contradicted = a->value == KTB_CLEAN;
 		ktb_set_hazard(t, s->hazard, a);
 	}
 	a->value = s->value;
 	a->evidence = KTB_EXTRAPOLATED;
-	a->reason[0] = 0;
 	ktb_tell(a, ktb_position(k), "lies between two builds that were measured", NULL);
 	ktb_tell(a, "", s->calibrated ? ktb_value_name(s->value) : "clean, uncalibrated", &between);
+	return 1;
 }
 
-/* Let measurements of this build decide, or else of its neighbours. */
-static inline void ktb_apply_evidence(const struct ktb_table *t, const struct ktb_kernel *k,
-				      const char *op, struct ktb_answer *a)
+/* Let measurements of this build decide, or else of its neighbours. Returns whether they did. */
+static inline int ktb_apply_evidence(const struct ktb_table *t, const struct ktb_kernel *k,
+				     const char *op, struct ktb_answer *a)
 {
 	int differ;
 	const struct ktb_measured *m = ktb_measured_find(t, k, op, &differ);
@@ -1780,12 +1902,11 @@ static inline void ktb_apply_evidence(const struct ktb_table *t, const struct kt
 	a->contradicted = differ;
 	if (m) {
 		ktb_apply_measured(t, m, a);
-		return;
+		return 1;
 	}
 	/* Neighbours do not speak against a declared "affected". */
 	s = a->value == KTB_AFFECTED ? NULL : ktb_span_find(t, k, op);
-	if (s)
-		ktb_apply_span(t, k, s, a);
+	return s && ktb_apply_span(t, k, s, a);
 }
 
 /* Is `op` in "all" or in the comma-separated list? */
@@ -1839,7 +1960,8 @@ static inline struct ktb_answer ktb_table_check(const struct ktb_table *t,
 		decided = &t->hazards[i];
 	}
 	worst = ktb_answer_of(decided, &found);
-	ktb_apply_evidence(t, k, op, &worst);
+	if (!ktb_apply_evidence(t, k, op, &worst))
+		ktb_tell(&worst, found.subject, found.phrase, found.range);
 	if (worst.value == KTB_UNKNOWN && k->strict) {
 		worst.value = KTB_AFFECTED;
 		worst.strict = 1;
@@ -1880,204 +2002,204 @@ static inline struct ktb_answer ktb_table_check(const struct ktb_table *t,
 static const char *const ktb_ops[KTB_N_OPS + 1] = { "bpf-hash-nmi", "bpf-kprobe-offset", "bpf-queue-nmi", "bpf-send-signal-sched", "bpf-stackid-nmi", "fentry-spin-lock", "ftrace-flip", "irq-user-read", "kprobe-conditional-jump", "kprobe-indirect-call", "kprobe-rcu-tick", "nmi-user-read", "perf-group-hotplug", "perf-software-sampling", "ptrace-hw-breakpoint", "raw-tp-recursion", "text-poke", "uprobe-strings", "uprobe-user-callchain", "uretprobe-fork", "uretprobe-longjmp", "uretprobe-seccomp", NULL };
 
 static const struct ktb_range ktb_ranges_bpf_hash_nmi_deadlock[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", NULL, "6.14-eol" },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", NULL, "6.14-eol", 60014 },
 };
 
 static const struct ktb_range ktb_ranges_bpf_hash_nmi_loss[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", "7.2.0", "unknown" },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", "7.2.0", "unknown", 0 },
 };
 
 static const struct ktb_range ktb_ranges_bpf_int3_kprobe_lost[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.8.0", NULL, "5.9-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.17" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.8.0", NULL, "5.9-eol", 50009 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.17", 50010 },
 };
 
 static const struct ktb_range ktb_ranges_bpf_queue_nmi_deadlock[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "4.20.0", NULL, "5.3-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.4.0", NULL, "5.4.258" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.5.0", NULL, "5.9-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.198" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.11.0", NULL, "5.14-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.134" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "6.0-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.56" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.4-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.5.0", NULL, "6.5.6" },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.20.0", NULL, "5.3-eol", 50003 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.4.0", NULL, "5.4.258", 50004 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.5.0", NULL, "5.9-eol", 50009 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.198", 50010 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.11.0", NULL, "5.14-eol", 50014 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.134", 50015 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "6.0-eol", 60000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.56", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.4-eol", 60004 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.5.0", NULL, "6.5.6", 60005 },
 };
 
 static const struct ktb_range ktb_ranges_bpf_signal_rq_deadlock[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.3.0", NULL, "5.3-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.4.0", NULL, "5.4.33" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.5.0", NULL, "5.5.18" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.3.0", NULL, "5.3-eol", 50003 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.4.0", NULL, "5.4.33", 50004 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.5.0", NULL, "5.5.18", 50005 },
 };
 
 static const struct ktb_range ktb_ranges_bpf_freelist_nmi_deadlock[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", NULL, "5.7-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.8.0", NULL, "5.8.17" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.9.0", NULL, "5.9.2" },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", NULL, "5.7-eol", 50007 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.8.0", NULL, "5.8.17", 50008 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.9.0", NULL, "5.9.2", 50009 },
 };
 
 static const struct ktb_range ktb_ranges_fentry_spin_lock_deadlock[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.5.0", "6.12.0", "unknown" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.5.0", "6.12.0", "unknown", 0 },
 };
 
 static const struct ktb_range ktb_ranges_ftrace_call_skipped[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "3.5.0", NULL, "4.8-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "4.9.0", NULL, "4.9.179" },
-	{ "mainline", KTB_RANGE_AFFECTED, "4.10.0", NULL, "4.13-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "4.14.0", NULL, "4.14.122" },
-	{ "mainline", KTB_RANGE_AFFECTED, "4.15.0", NULL, "4.18-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "4.19.0", NULL, "4.19.46" },
-	{ "mainline", KTB_RANGE_AFFECTED, "4.20.0", NULL, "4.20-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.0.0", NULL, "5.0.19" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.1.0", NULL, "5.1.5" },
-	{ "rhel7", KTB_RANGE_AFFECTED, "3.10.0-1127", "3.10.0-1160", "unknown" },
+	{ "mainline", KTB_RANGE_AFFECTED, "3.5.0", NULL, "4.8-eol", 40008 },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.9.0", NULL, "4.9.179", 40009 },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.10.0", NULL, "4.13-eol", 40013 },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.14.0", NULL, "4.14.122", 40014 },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.15.0", NULL, "4.18-eol", 40018 },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.19.0", NULL, "4.19.46", 40019 },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.20.0", NULL, "4.20-eol", 40020 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.0.0", NULL, "5.0.19", 50000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.1.0", NULL, "5.1.5", 50001 },
+	{ "rhel7", KTB_RANGE_AFFECTED, "3.10.0-1127", "3.10.0-1160", "unknown", 0 },
 };
 
 static const struct ktb_range ktb_ranges_irq_user_read_deadlock[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "6.0-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.36" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.3.0", NULL, "6.3.10" },
-	{ "debian", KTB_RANGE_AFFECTED, "5.19.6-1", NULL, "6.1.37-1" },
-	{ "debian", KTB_RANGE_AFFECTED, "6.3.7-1", NULL, "6.3.11-1" },
-	{ "ubuntu", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19-eol" },
-	{ "ubuntu", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2.0-36.37" },
-	{ "rhel9", KTB_RANGE_AFFECTED, "5.14.0-293.el9", "5.14.0-308.el9", "unknown" },
-	{ "amazon", KTB_RANGE_AFFECTED, "6.1.25-37.47.amzn2023", "6.1.25-37.47.amzn2023", "6.1.56-82.125.amzn2023" },
-	{ "rhel7", KTB_ALL_CLEAN, NULL, NULL, NULL },
-	{ "rhel8", KTB_ALL_CLEAN, NULL, NULL, NULL },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "6.0-eol", 60000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.36", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2-eol", 60002 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.3.0", NULL, "6.3.10", 60003 },
+	{ "debian", KTB_RANGE_AFFECTED, "5.19.6-1", NULL, "6.1.37-1", 60001 },
+	{ "debian", KTB_RANGE_AFFECTED, "6.3.7-1", NULL, "6.3.11-1", 60003 },
+	{ "ubuntu", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19-eol", 50019 },
+	{ "ubuntu", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2.0-36.37", 60002 },
+	{ "rhel9", KTB_RANGE_AFFECTED, "5.14.0-293.el9", "5.14.0-308.el9", "unknown", 0 },
+	{ "amazon", KTB_RANGE_AFFECTED, "6.1.25-37.47.amzn2023", "6.1.25-37.47.amzn2023", "6.1.56-82.125.amzn2023", 60001 },
+	{ "rhel7", KTB_ALL_CLEAN, NULL, NULL, NULL, 0 },
+	{ "rhel8", KTB_ALL_CLEAN, NULL, NULL, NULL, 0 },
 };
 
 static const struct ktb_range ktb_ranges_kprobe_jle_emulation[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.13.0", NULL, "5.14-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.63" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "5.18-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19.4" },
-	{ "mainline", KTB_RANGE_CLEAN, "5.10.190", NULL, "5.10-eol" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.13.0", NULL, "5.14-eol", 50014 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.63", 50015 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "5.18-eol", 50018 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19.4", 50019 },
+	{ "mainline", KTB_RANGE_CLEAN, "5.10.190", NULL, "5.10-eol", 50010 },
 };
 
 static const struct ktb_range ktb_ranges_kprobe_indirect_call_emulation[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.10.190", NULL, "5.10.208" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.13.0", NULL, "5.14-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.147" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "6.0-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.72" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.5-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.6.0", NULL, "6.6.11" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.10.190", NULL, "5.10.208", 50010 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.13.0", NULL, "5.14-eol", 50014 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.147", 50015 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "6.0-eol", 60000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.72", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.5-eol", 60005 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.6.0", NULL, "6.6.11", 60006 },
 };
 
 static const struct ktb_range ktb_ranges_kprobe_rcu_tick_overflow[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.8.0", NULL, "5.9-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.180" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.11.0", NULL, "5.14-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.111" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "6.0-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.28" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2.15" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.3.0", NULL, "6.3.2" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.8.0", NULL, "5.9-eol", 50009 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.180", 50010 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.11.0", NULL, "5.14-eol", 50014 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.111", 50015 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "6.0-eol", 60000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.28", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2.15", 60002 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.3.0", NULL, "6.3.2", 60003 },
 };
 
 static const struct ktb_range ktb_ranges_nmi_user_read_deadlock[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "6.0-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.36" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.3.0", NULL, "6.3.10" },
-	{ "debian", KTB_RANGE_AFFECTED, "5.19.6-1", NULL, "6.1.37-1" },
-	{ "debian", KTB_RANGE_AFFECTED, "6.3.7-1", NULL, "6.3.11-1" },
-	{ "ubuntu", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19-eol" },
-	{ "ubuntu", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2.0-36.37" },
-	{ "rhel9", KTB_RANGE_AFFECTED, "5.14.0-293.el9", "5.14.0-308.el9", "unknown" },
-	{ "amazon", KTB_RANGE_AFFECTED, "6.1.25-37.47.amzn2023", "6.1.25-37.47.amzn2023", "6.1.56-82.125.amzn2023" },
-	{ "rhel7", KTB_ALL_CLEAN, NULL, NULL, NULL },
-	{ "rhel8", KTB_ALL_CLEAN, NULL, NULL, NULL },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "6.0-eol", 60000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.36", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2-eol", 60002 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.3.0", NULL, "6.3.10", 60003 },
+	{ "debian", KTB_RANGE_AFFECTED, "5.19.6-1", NULL, "6.1.37-1", 60001 },
+	{ "debian", KTB_RANGE_AFFECTED, "6.3.7-1", NULL, "6.3.11-1", 60003 },
+	{ "ubuntu", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19-eol", 50019 },
+	{ "ubuntu", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.2.0-36.37", 60002 },
+	{ "rhel9", KTB_RANGE_AFFECTED, "5.14.0-293.el9", "5.14.0-308.el9", "unknown", 0 },
+	{ "amazon", KTB_RANGE_AFFECTED, "6.1.25-37.47.amzn2023", "6.1.25-37.47.amzn2023", "6.1.56-82.125.amzn2023", 60001 },
+	{ "rhel7", KTB_ALL_CLEAN, NULL, NULL, NULL, 0 },
+	{ "rhel8", KTB_ALL_CLEAN, NULL, NULL, NULL, 0 },
 };
 
 static const struct ktb_range ktb_ranges_perf_group_offline_uaf[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", "7.2.0", "unknown" },
-	{ "mainline", KTB_RANGE_UNKNOWN, "3.15.0", NULL, "5.9-eol" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", "7.2.0", "unknown", 0 },
+	{ "mainline", KTB_RANGE_UNKNOWN, "3.15.0", NULL, "5.9-eol", 50009 },
 };
 
 static const struct ktb_range ktb_ranges_perf_overflow_race[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "2.6.31", NULL, "6.0-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.167" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.5-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.6.0", NULL, "6.6.130" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.7.0", NULL, "6.11-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.12.0", NULL, "6.12.77" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.13.0", NULL, "6.17-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.18.0", NULL, "6.18.17" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.19.0", NULL, "6.19.7" },
+	{ "mainline", KTB_RANGE_AFFECTED, "2.6.31", NULL, "6.0-eol", 60000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.167", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.5-eol", 60005 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.6.0", NULL, "6.6.130", 60006 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.7.0", NULL, "6.11-eol", 60011 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.12.0", NULL, "6.12.77", 60012 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.13.0", NULL, "6.17-eol", 60017 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.18.0", NULL, "6.18.17", 60018 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.19.0", NULL, "6.19.7", 60019 },
 };
 
 static const struct ktb_range ktb_ranges_ptrace_breakpoint_ignored[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", NULL, "4.18-eol" },
-	{ "rhel8", KTB_RANGE_AFFECTED, "4.18.0-1.el8", NULL, "4.18.0-49.el8" },
+	{ "mainline", KTB_RANGE_AFFECTED, "4.17.0", NULL, "4.18-eol", 40018 },
+	{ "rhel8", KTB_RANGE_AFFECTED, "4.18.0-1.el8", NULL, "4.18.0-49.el8", 40018 },
 };
 
 static const struct ktb_range ktb_ranges_raw_tp_recursion[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.0.0", NULL, "6.0.10" },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19-eol", 50019 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.0.0", NULL, "6.0.10", 60000 },
 };
 
 static const struct ktb_range ktb_ranges_text_poke_race[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.3.0", NULL, "5.5-eol" },
-	{ "debian", KTB_RANGE_AFFECTED, "5.3.7-1", NULL, "5.6.7-1" },
-	{ "ubuntu", KTB_RANGE_AFFECTED, "5.3.0", NULL, "5.3-eol" },
-	{ "ubuntu", KTB_RANGE_AFFECTED, "5.4.0", "5.4.0-216", "unknown" },
-	{ "suse", KTB_RANGE_AFFECTED, "5.3.18-lp152.1", NULL, "5.3.18-lp152.66.2" },
-	{ "rhel8", KTB_RANGE_AFFECTED, "4.18.0-161.el8", NULL, "4.18.0-240.1.1.el8" },
-	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1127", NULL, NULL },
-	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1160", NULL, NULL },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.3.0", NULL, "5.5-eol", 50005 },
+	{ "debian", KTB_RANGE_AFFECTED, "5.3.7-1", NULL, "5.6.7-1", 50006 },
+	{ "ubuntu", KTB_RANGE_AFFECTED, "5.3.0", NULL, "5.3-eol", 50003 },
+	{ "ubuntu", KTB_RANGE_AFFECTED, "5.4.0", "5.4.0-216", "unknown", 0 },
+	{ "suse", KTB_RANGE_AFFECTED, "5.3.18-lp152.1", NULL, "5.3.18-lp152.66.2", 50003 },
+	{ "rhel8", KTB_RANGE_AFFECTED, "4.18.0-161.el8", NULL, "4.18.0-240.1.1.el8", 40018 },
+	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1127", NULL, NULL, 0 },
+	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1160", NULL, NULL, 0 },
 };
 
 static const struct ktb_range ktb_ranges_text_poke_desc_race[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "5.6.0", NULL, "5.9-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.147" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.11.0", NULL, "5.14-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.72" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "5.18-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19.14" },
-	{ "debian", KTB_RANGE_AFFECTED, "5.6.7-1", NULL, "5.10.148-1" },
-	{ "rhel8", KTB_RANGE_UNKNOWN, "4.18.0-372.32.1.el8_6", NULL, "unknown" },
-	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1127", NULL, NULL },
-	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1160", NULL, NULL },
-	{ "rhel8", KTB_RANGE_CLEAN, "4.18.0-1.el8", NULL, "4.18.0-240.1.1.el8" },
-	{ "rhel8", KTB_BUILD_CLEAN, "4.18.0-240.1.1", NULL, NULL },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.6.0", NULL, "5.9-eol", 50009 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.10.0", NULL, "5.10.147", 50010 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.11.0", NULL, "5.14-eol", 50014 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.15.0", NULL, "5.15.72", 50015 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.16.0", NULL, "5.18-eol", 50018 },
+	{ "mainline", KTB_RANGE_AFFECTED, "5.19.0", NULL, "5.19.14", 50019 },
+	{ "debian", KTB_RANGE_AFFECTED, "5.6.7-1", NULL, "5.10.148-1", 50010 },
+	{ "rhel8", KTB_RANGE_UNKNOWN, "4.18.0-372.32.1.el8_6", NULL, "unknown", 0 },
+	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1127", NULL, NULL, 0 },
+	{ "rhel7", KTB_BUILD_CLEAN, "3.10.0-1160", NULL, NULL, 0 },
+	{ "rhel8", KTB_RANGE_CLEAN, "4.18.0-1.el8", NULL, "4.18.0-240.1.1.el8", 40018 },
+	{ "rhel8", KTB_BUILD_CLEAN, "4.18.0-240.1.1", NULL, NULL, 0 },
 };
 
 static const struct ktb_range ktb_ranges_uprobe_args_overrun[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "3.14.0", NULL, "6.0-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.118" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.5-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.6.0", NULL, "6.6.59" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.7.0", NULL, "6.10-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.11.0", NULL, "6.11.6" },
+	{ "mainline", KTB_RANGE_AFFECTED, "3.14.0", NULL, "6.0-eol", 60000 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.0", NULL, "6.1.118", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.2.0", NULL, "6.5-eol", 60005 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.6.0", NULL, "6.6.59", 60006 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.7.0", NULL, "6.10-eol", 60010 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.11.0", NULL, "6.11.6", 60011 },
 };
 
 static const struct ktb_range ktb_ranges_uprobe_callchain_uaf[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "6.1.113", NULL, "6.1.131" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.6.55", NULL, "6.6.83" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.10.14", NULL, "6.10-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.11.3", NULL, "6.11-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.12.0", NULL, "6.12.19" },
-	{ "mainline", KTB_RANGE_UNKNOWN, "6.13.0", NULL, "6.13-eol" },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.1.113", NULL, "6.1.131", 60001 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.6.55", NULL, "6.6.83", 60006 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.10.14", NULL, "6.10-eol", 60010 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.11.3", NULL, "6.11-eol", 60011 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.12.0", NULL, "6.12.19", 60012 },
+	{ "mainline", KTB_RANGE_UNKNOWN, "6.13.0", NULL, "6.13-eol", 60013 },
 };
 
 static const struct ktb_range ktb_ranges_uretprobe_fork_kill[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "3.10.0", NULL, "3.12-eol" },
-	{ "rhel7", KTB_RANGE_UNKNOWN, "3.10.0-1.el7", NULL, "unknown" },
+	{ "mainline", KTB_RANGE_AFFECTED, "3.10.0", NULL, "3.12-eol", 30012 },
+	{ "rhel7", KTB_RANGE_UNKNOWN, "3.10.0-1.el7", NULL, "unknown", 0 },
 };
 
 static const struct ktb_range ktb_ranges_uretprobe_longjmp[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "3.10.0", NULL, "4.2-eol" },
-	{ "rhel7", KTB_RANGE_UNKNOWN, "3.10.0-1.el7", NULL, "unknown" },
+	{ "mainline", KTB_RANGE_AFFECTED, "3.10.0", NULL, "4.2-eol", 40002 },
+	{ "rhel7", KTB_RANGE_UNKNOWN, "3.10.0-1.el7", NULL, "unknown", 0 },
 };
 
 static const struct ktb_range ktb_ranges_uretprobe_seccomp_kill[] = {
-	{ "mainline", KTB_RANGE_AFFECTED, "6.11.0", NULL, "6.11-eol" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.12.0", NULL, "6.12.14" },
-	{ "mainline", KTB_RANGE_AFFECTED, "6.13.0", NULL, "6.13.3" },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.11.0", NULL, "6.11-eol", 60011 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.12.0", NULL, "6.12.14", 60012 },
+	{ "mainline", KTB_RANGE_AFFECTED, "6.13.0", NULL, "6.13.3", 60013 },
 };
 
 static const struct ktb_hazard ktb_hazards[] = {

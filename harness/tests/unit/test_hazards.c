@@ -217,11 +217,59 @@ static void ranges_mean_what_they_say(void **state)
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-		enum ktb_place place = ktb_place_of(rows[i].order, rows[i].version, &rows[i].range);
+		struct ktb_range range = rows[i].range;
 
-		if (place != rows[i].place)
-			fail_msg("row %u: '%s' is at %d, expected %d", i, rows[i].version, place,
-				 rows[i].place);
+		for (int told = 0; told < 2; told++) {
+			enum ktb_place place = ktb_place_of(rows[i].order, rows[i].version, &range);
+
+			if (place != rows[i].place)
+				fail_msg("row %u: '%s' is at %d, expected %d", i, rows[i].version,
+					 place, rows[i].place);
+			range.hi_branch = ktb_point_of(range.hi).branch;
+		}
+	}
+}
+
+/* The number of a branch says of two versions what their texts say, or nothing. */
+static void branches_have_numbers(void **state)
+{
+	static const struct {
+		const char *version;
+		unsigned long branch;
+	} rows[] = {
+		{ "6.1", 60001 },
+		{ "6.01.0-9", 60001 },
+		{ "6.10.3", 60010 },
+		{ "6.1-eol", 60001 },
+		{ "6.9999", 69999 },
+		{ "9999.9999", 99999999 },
+		{ "6.1~rc3", 60001 },
+		{ "6", 0 },
+		{ "6.", 0 },
+		{ "6.x", 0 },
+		{ ".1", 0 },
+		{ "0.1", 0 },
+		{ "1:6.1", 0 },
+		{ "6.10000", 0 },
+		{ "10000.1", 0 },
+		{ "unknown", 0 },
+		{ "", 0 },
+		{ "6.18446744073709551617", 0 },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ktb_point a = ktb_point_of(rows[i].version);
+
+		assert_int_equal(a.branch, rows[i].branch);
+		for (unsigned j = 0; j < G_N_ELEMENTS(rows); j++) {
+			struct ktb_point b = ktb_point_of(rows[j].version);
+
+			assert_int_equal(ktb_point_compare_branch(a, b),
+					 ktb_branch_compare(a.text, b.text));
+			for (int order = KTB_ORDER_DPKG; order <= KTB_ORDER_RPM; order++)
+				assert_int_equal(ktb_point_compare(order, a, b),
+						 ktb_compare(order, a.text, b.text));
+		}
 	}
 }
 
@@ -232,6 +280,7 @@ int main(void)
 		cmocka_unit_test(probes_and_hazards_know_each_other),
 		cmocka_unit_test(errors_name_their_place),
 		cmocka_unit_test(ranges_mean_what_they_say),
+		cmocka_unit_test(branches_have_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
