@@ -28,4 +28,6 @@ embed_\name\()_end:
 	embed control_int3_cocci, "guests/controls/bpf-int3-kprobe-lost.cocci"
 	embed control_jle_cocci, "guests/controls/kprobe-jle-emulation.cocci"
 	embed control_indirect_cocci, "guests/controls/kprobe-indirect-call-emulation.cocci"
+	embed control_eventfd_cocci, "guests/controls/eventfd-lost-update.cocci"
+	embed control_futex_cocci, "guests/controls/futex-lock-order.cocci"
 	.section .note.GNU-stack,"",@progbits

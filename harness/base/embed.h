@@ -32,6 +32,8 @@ extern const char embed_control_recursion_cocci[], embed_control_recursion_cocci
 extern const char embed_control_int3_cocci[], embed_control_int3_cocci_end[];
 extern const char embed_control_jle_cocci[], embed_control_jle_cocci_end[];
 extern const char embed_control_indirect_cocci[], embed_control_indirect_cocci_end[];
+extern const char embed_control_eventfd_cocci[], embed_control_eventfd_cocci_end[];
+extern const char embed_control_futex_cocci[], embed_control_futex_cocci_end[];
 
 /* results/published/calibration.json: failure rates of the controls, as shipped. */
 extern const char embed_calibration_json[], embed_calibration_json_end[];

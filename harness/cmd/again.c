@@ -10,6 +10,7 @@
 #include "report/again.h"
 #include "report/result.h"
 #include "run/agent.h"
+#include "run/amplifier.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define UNTIL_FAIL_TIMES 100
 
 struct request {
-	char *cell, *out, *json;
+	char *cell, *out, *json, *amplify;
 	int times, jobs, timeout;
 	gboolean until_fail, same_seed, force;
 };
@@ -29,6 +30,7 @@ struct again {
 	struct lab *lab;
 	struct run *old, *all; /* what is repeated, and the repetitions */
 	GPtrArray *of;         /* of struct cell *, borrowed from old */
+	struct amplify amplify;	/* of --amplify */
 };
 
 /* --- the same inputs? ---------------------------------------------------------------------- */
@@ -115,6 +117,79 @@ static bool check_inputs(struct again *a, GError **error)
 	return true;
 }
 
+/* --- the same delays? ---------------------------------------------------------------------- */
+
+/* A failure rate that was measured under other delays bounds nothing. */
+static void set_amplify(struct cell *cell, enum amplify_level level, const char *plan)
+{
+	struct job *job = cell->job;
+	char *copy = g_strdup(plan);	/* which may be the job's own */
+
+	if (level != job->amplify || level == AMPLIFY_PLAN)
+		cell->rate_lower = 0;
+	job->amplify = level;
+	g_free(job->amplify_plan);
+	job->amplify_plan = copy;
+}
+
+/* Without --same-seed, a plan says where and how long; when is drawn afresh. */
+static void set_plan(const struct again *a, struct cell *cell, const char *plan)
+{
+	g_autofree char *seedless = plan_without_seed(plan);
+
+	set_amplify(cell, AMPLIFY_PLAN, a->req->same_seed ? plan : seedless);
+}
+
+static bool read_plan(const char *path, char **ret, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(plan) p = NULL;
+	size_t len;
+
+	if (!fs_read(path, PLAN_TEXT_MAX, &text, &len, error) ||
+	    (!plan_parse(text, len, &p, error) && !lab_prefix(error, "'%s'", path)))
+		return false;
+	*ret = g_steal_pointer(&text);
+	return true;
+}
+
+/* What was found with delays is repeated with the delays that found it. */
+static void replay(const struct again *a, struct cell *cell)
+{
+	const struct outcome *shown = result_decisive(cell);
+	const char *level = amplify_level_name(cell->job->amplify);
+	g_autofree char *path = NULL, *text = NULL, *line = NULL;
+	g_autoptr(GError) why = NULL;
+
+	path = g_build_filename(shown->dir, AMPLIFIER_PLAN, NULL);
+	if (!read_plan(path, &text, &why)) {
+		line = g_strdup_printf("%s: no plan to repeat: %s; amplified as before: %s",
+				       cell->job->cell, why->message, level);
+		cmd_line(line);
+		return;
+	}
+	set_plan(a, cell, text);
+	line = g_strdup_printf("%s: repeated with the plan that found it, '%s'", cell->job->cell,
+			       path);
+	cmd_line(line);
+}
+
+static void choose_delays(struct again *a)
+{
+	for (guint i = 0; i < a->of->len; i++) {
+		struct cell *cell = a->of->pdata[i];
+		enum amplify_level was = cell->job->amplify;
+
+		if (a->req->amplify)
+			set_amplify(cell, a->amplify.level, a->amplify.plan);
+		else if (was == AMPLIFY_PLAN)
+			set_plan(a, cell, cell->job->amplify_plan);
+		else if ((was == AMPLIFY_LIGHT || was == AMPLIFY_AUTO) && cell->done &&
+			 cell->verdict.v.value == VERDICT_AFFECTED && result_decisive(cell))
+			replay(a, cell);
+	}
+}
+
 /* --- the plan ------------------------------------------------------------------------------ */
 
 static uint64_t fresh_seed(const struct again *a, const char *id)
@@ -133,8 +208,9 @@ static void plan_one(struct again *a, const struct cell *of, unsigned k, struct 
 	g_autofree char *id = g_strdup_printf("%s.again%u", of->job->cell, k);
 	struct cell *cell = run_add_copy(a->all, of, id);
 	const struct outcome *shown = result_decisive(of);
+	bool affected = of->done && of->verdict.v.value == VERDICT_AFFECTED;
 
-	cell->foretold |= of->done && of->verdict.v.value == VERDICT_AFFECTED;
+	cell->foretold |= affected;
 	cell->rate_lower = 0;
 	g_clear_pointer(&cell->calibration, g_free);
 	cell->job->seed = a->req->same_seed && shown ? shown->seed : fresh_seed(a, id);
@@ -142,7 +218,7 @@ static void plan_one(struct again *a, const struct cell *of, unsigned k, struct 
 		g_free(cell->job->cpu_model);
 		cell->job->cpu_model = g_strdup(shown->cpu_model);
 	}
-	run_add_copy(batch, cell, id);
+	run_add_copy(batch, cell, id)->confirmed = affected;
 }
 
 static unsigned count_affected(const struct run *r)
@@ -267,6 +343,7 @@ static bool execute(struct again *a, const char *what, int *ret_exit, GError **e
 	    !choose_cells(a, is_dir || !what ? a->req->cell : what, error) ||
 	    !check_inputs(a, error) || !choose_dir(a->req->out, &out, error))
 		return false;
+	choose_delays(a);
 	a->all = run_new(out, a->old->confidence);
 	if (!run_all(a, &end, error) || !tell(a, error))
 		return false;
@@ -278,6 +355,7 @@ static void again_clear(struct again *a)
 {
 	if (a->of)
 		g_ptr_array_free(a->of, TRUE);
+	amplify_clear(&a->amplify);
 	run_free(a->old);
 	run_free(a->all);
 	lab_free(a->lab);
@@ -316,6 +394,11 @@ static int run_command(int argc, char **argv)
 		  "With the seed and CPU model of the job that carries the verdict (default: fresh "
 		  "seeds)",
 		  NULL },
+		{ "amplify", 0, 0, G_OPTION_ARG_STRING, &req.amplify,
+		  "Under another amplification, as of klab run (default: as it was, and a finding "
+		  "with the plan.txt of the job that found it). What does not fail under 'off' is "
+		  "informative only: without delays it may take hours",
+		  "LEVEL|PLAN|@FILE" },
 		{ "force", 0, 0, G_OPTION_ARG_NONE, &req.force,
 		  "Even if the kernel image, QEMU or klab are not what they were", NULL },
 		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &req.jobs, "Guests at once (default: 1)", "N" },
@@ -344,10 +427,12 @@ static int run_command(int argc, char **argv)
 		      "Examples:\n"
 		      "  klab again results/run-X --cell text-poke -n 20\n"
 		      "  klab again debian-sid.text-poke.smp4.auto --until-fail\n"
-		      "  klab again results/run-X --cell nmi-user-read --same-seed",
+		      "  klab again results/run-X --cell nmi-user-read --same-seed\n"
+		      "  klab again results/run-X --cell text-poke -n 20 --amplify off",
 		      &code)) {
 		code = EXIT_CLEAN;
-		if (check_ranges(&req, argc - 1, &error))
+		if (check_ranges(&req, argc - 1, &error) &&
+		    (!req.amplify || lab_amplify(req.amplify, &a.amplify, &error)))
 			execute(&a, argc > 1 ? argv[1] : NULL, &code, &error);
 		if (error)
 			code = cmd_error("again", error);
@@ -356,6 +441,7 @@ static int run_command(int argc, char **argv)
 	g_free(req.cell);
 	g_free(req.out);
 	g_free(req.json);
+	g_free(req.amplify);
 	return code;
 }
 

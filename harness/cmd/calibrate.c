@@ -36,7 +36,7 @@ static const GOptionEntry entries[] = {
 	{ "smp", 0, 0, G_OPTION_ARG_INT, &opt.smp, "vCPUs of the guests (default 4)", "N" },
 	{ "duration", 0, 0, G_OPTION_ARG_INT, &opt.duration_s, "Upper limit of each probe's run",
 	  "S" },
-	{ "amplify", 0, 0, G_OPTION_ARG_STRING, &opt.amplify, "auto (default), light or off",
+	{ "amplify", 0, 0, G_OPTION_ARG_STRING, &opt.amplify, "auto (default), light, host or off",
 	  "LEVEL" },
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &opt.seed, "Seed of the first repetition", "N" },
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &opt.jobs, "Compilers at once (default: all CPUs)",
@@ -65,7 +65,7 @@ static const char epilog[] =
 	"\n"
 	"Exit codes: 0 every answer was right, 1 one was wrong, 2 usage, 3 could not run.\n";
 
-static bool check_options(enum delay_level *ret_level, GError **error)
+static bool check_options(enum amplify_level *ret_level, GError **error)
 {
 	opt.repeat = opt.repeat ? opt.repeat : 5;
 	opt.smp = opt.smp ? opt.smp : SMP_DEFAULT;
@@ -88,9 +88,10 @@ static bool check_options(enum delay_level *ret_level, GError **error)
 	if (opt.jobs < 0 || opt.jobs > 1024)
 		return lab_fail(error, LAB_ERROR_USAGE, "--jobs '%d' is not within 1 to 1024",
 				opt.jobs);
-	if (!delay_level_parse(opt.amplify ? opt.amplify : "auto", ret_level))
+	if (!amplify_level_parse(opt.amplify ? opt.amplify : "auto", ret_level) ||
+	    *ret_level == AMPLIFY_PLAN)
 		return lab_fail(error, LAB_ERROR_USAGE,
-				"--amplify '%s' is none of auto, light, off", opt.amplify);
+				"--amplify '%s' is none of auto, light, host, off", opt.amplify);
 	return true;
 }
 
@@ -153,7 +154,7 @@ static void take_cell(struct controls *s, const struct cell *cell, enum control 
 		.ran_s = ran_s(cell),
 		.engine = cell->job->engine->version,
 		.accel = cell->job->accel,
-		.amplify = delay_level_name(cell->job->amplify),
+		.amplify = amplify_level_name(cell->job->amplify),
 		.rung = rung_of(cell),
 		.smp = cell->job->smp,
 		.kernel_sha256 = cell->job->kernel->sha256,
@@ -170,19 +171,19 @@ static bool is_asked_for(const char *probe)
 	return !opt.probes || !*opt.probes;
 }
 
-/* The probes that must find a bug of this control, ended by NULL. */
+/* The probes that must find a bug of this control, ended by NULL: none for fixtures. */
 static GPtrArray *probes_for(enum control control)
 {
 	GPtrArray *list = g_ptr_array_new();
 
 	for (const struct control_bug *bug = control_bugs; bug->hazard; bug++)
-		if (bug->control == control && is_asked_for(bug->probe))
+		if (bug->control == control && !bug->is_fixture && is_asked_for(bug->probe))
 			g_ptr_array_add(list, (char *)bug->probe);
 	g_ptr_array_add(list, NULL);
 	return list;
 }
 
-static bool run_control(struct controls *s, enum delay_level level, const char *dir,
+static bool run_control(struct controls *s, enum amplify_level level, const char *dir,
 			enum control control, unsigned repeat, enum sched_end *ret_end,
 			GError **error)
 {
@@ -216,7 +217,7 @@ static bool run_control(struct controls *s, enum delay_level level, const char *
 }
 
 /* The bad ones first: they are quick. */
-static bool run_once(struct controls *s, enum delay_level level, const char *dir, unsigned repeat,
+static bool run_once(struct controls *s, enum amplify_level level, const char *dir, unsigned repeat,
 		     enum sched_end *ret_end, GError **error)
 {
 	for (unsigned i = CONTROL__COUNT; i-- > 0 && *ret_end == SCHED_DONE;)
@@ -225,7 +226,7 @@ static bool run_once(struct controls *s, enum delay_level level, const char *dir
 	return true;
 }
 
-static bool run_all(struct controls *s, enum delay_level level, enum sched_end *ret_end,
+static bool run_all(struct controls *s, enum amplify_level level, enum sched_end *ret_end,
 		    GError **error)
 {
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
@@ -284,7 +285,7 @@ static void print_controls(const struct controls *s)
 	}
 }
 
-static int calibrate(struct controls *s, enum delay_level level, GError **error)
+static int calibrate(struct controls *s, enum amplify_level level, GError **error)
 {
 	struct control_params params = {
 		.source = opt.source,
@@ -315,7 +316,7 @@ static int calibrate_main(int argc, char **argv)
 		.results = g_array_new(FALSE, FALSE, sizeof(struct calibrate_result)),
 	};
 	g_autoptr(GError) error = NULL;
-	enum delay_level level;
+	enum amplify_level level;
 	int code;
 
 	if (!cmd_parse(&argc, &argv, "",

@@ -297,6 +297,32 @@ bool lab_open_engine(struct lab *lab, const struct lab_params *params,
 	return true;
 }
 
+/* --- amplification ----------------------------------------------------------------------------- */
+
+static bool read_plan(const char *path, struct amplify *ret, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(plan) p = NULL;
+	g_autoptr(GError) why = NULL;
+	size_t len;
+
+	if (!fs_read(path, PLAN_TEXT_MAX, &text, &len, &why))
+		return lab_fail(error, LAB_ERROR_USAGE, "%s", why->message);
+	if (!plan_parse(text, len, &p, error))
+		return lab_prefix(error, "'%s'", path);
+	*ret = (struct amplify){ AMPLIFY_PLAN, g_steal_pointer(&text) };
+	return true;
+}
+
+bool lab_amplify(const char *word, struct amplify *ret, GError **error)
+{
+	bool ok = !word		? amplify_parse("auto", ret, error) :
+		  *word == '@' ? read_plan(word + 1, ret, error) :
+				 amplify_parse(word, ret, error);
+
+	return ok || lab_prefix(error, "--amplify");
+}
+
 /* --- planning and running ---------------------------------------------------------------------- */
 
 static bool is_foretold(struct lab *lab, const struct kernel *kernel,
@@ -323,7 +349,7 @@ static void apply_calibration(struct lab *lab, struct cell *cell)
 		.probe = cell->job->probe,
 		.engine = lab->engine->version,
 		.accel = cell->job->accel,
-		.amplify = delay_level_name(cell->job->amplify),
+		.amplify = amplify_level_name(cell->job->amplify),
 		.smp = cell->job->smp,
 	};
 	const struct calibration_entry *entry = calibration_find(lab->calibration, &key);
@@ -361,6 +387,7 @@ void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, 
 		.boot_limit_s = plan->boot_limit_s,
 		.seed = plan->seed,
 		.amplify = plan->amplify,
+		.amplify_plan = plan->amplify_plan,
 		.accel = lab->accel,
 		.engine = lab->engine,
 		.engine_trouble = lab->engine_trouble,

@@ -60,7 +60,8 @@ bool lab_proof_kernel(struct lab *lab, const struct progress *progress, struct k
 struct lab_plan {
 	unsigned smp, mem_mib, duration_s, boot_limit_s;	/* 0: the default */
 	uint64_t seed;
-	enum delay_level amplify;
+	enum amplify_level amplify;
+	const char *amplify_plan;	/* of AMPLIFY_PLAN: its text */
 	bool foretold;		/* known to be affected, whatever the hazards file says */
 	json_t *params;		/* chosen parameters of probes, NULL: none; borrowed */
 	bool uncalibrated;	/* look no failure rates up: clean states no bound */
@@ -77,6 +78,8 @@ int lab_exit(const struct run *r, enum sched_end end);
 /* As lab_sched(); *ret_exit gets the exit code of enum cmd_exit that the whole deserves. */
 bool lab_run(struct lab *lab, struct run *r, unsigned jobs, unsigned limit_s, int *ret_exit,
 	     GError **error);
+/* What a user's --amplify means, files read: NULL is auto. LAB_ERROR_USAGE for what means nothing. */
+bool lab_amplify(const char *word, struct amplify *ret, GError **error);
 /* Path of this binary, for exec-job children. */
 char *lab_self(void);
 

@@ -50,6 +50,14 @@ static void append_knobs(GString *out, const struct probe_info *p)
 	}
 }
 
+static const char *by_name_text(const struct probe_info *p)
+{
+	if (!p->by_name)
+		return "";
+	return *p->hazards ? ", by name only: kernels of today fail it" :
+			     ", by name only: it measures the lab";
+}
+
 static bool print_text(GError **error)
 {
 	g_autoptr(GPtrArray) probes = NULL;
@@ -68,8 +76,7 @@ static bool print_text(GError **error)
 		append_knobs(out, p);
 		g_string_append_printf(out, "  %-9s %u s, %u CPU%s or more%s\n", "runs",
 				       p->duration_s, p->min_cpus, p->min_cpus == 1 ? "" : "s",
-				       p->by_name ? ", by name only: kernels of today fail it" :
-						    "");
+				       by_name_text(p));
 	}
 	return cmd_output("-", out->str, out->len, error);
 }

@@ -21,6 +21,7 @@ void run_request_clear(struct run_request *req)
 	g_free(req->qemu);
 	g_free(req->accel);
 	g_free(req->amplify);
+	amplify_clear(&req->delays);
 	g_free(req->out);
 	g_free(req->json);
 }
@@ -53,7 +54,7 @@ static const GOptionEntry options[] = {
 	  "Kernels by id, or an image: file:PATH[,id=NAME]; repeatable (default: the "
 	  "default: set of the kernels file)", "GLOB" },
 	{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, AT(probes),
-	  "Probes by name; repeatable (default: all but those that kernels of today fail, see 'klab "
+	  "Probes by name; repeatable (default: all but those that run by name only, see 'klab "
 	  "probes'; -p '*' takes them too)", "GLOB" },
 	{ "param", 0, 0, G_OPTION_ARG_STRING_ARRAY, AT(params),
 	  "A probe's parameter, such as uprobe-storm.threads=8 (see 'klab probes'); repeatable; the "
@@ -69,8 +70,11 @@ static const GOptionEntry options[] = {
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, AT(seed),
 	  "Seed of every random choice (default: 1)", "N" },
 	{ "amplify", 0, 0, G_OPTION_ARG_STRING, AT(amplify),
-	  "Widen race windows by delays in the emulator: auto, light, off (default: auto)",
-	  "LEVEL" },
+	  "Widen race windows: auto (delays in the emulator, where the probe says and where it sees "
+	  "CPUs share memory), light (rarely, where the probe says), host (no plugin: single vCPUs "
+	  "stopped and moved, also under KVM), off, a plan's sites, or @FILE with a plan "
+	  "(docs/amplify.md; default: auto)",
+	  "LEVEL|PLAN|@FILE" },
 	{ "accel", 0, 0, G_OPTION_ARG_STRING, AT(accel),
 	  "auto, tcg, kvm (default: auto; KVM only if it runs 64-bit code here)", "ACCEL" },
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, AT(qemu),
@@ -114,6 +118,8 @@ static const char epilog[] =
 	"Examples:\n"
 	"  klab run\n"
 	"  klab run -k debian-bookworm -p text-poke --smp 8\n"
+	"  klab run -p text-poke --amplify 'poke_int3_handler+0x10,us=300,every=64'\n"
+	"  klab run -p text-poke --amplify @plan.txt\n"
 	"  klab run -k file:arch/x86/boot/bzImage,id=mine --json -\n"
 	"  klab run --resume --out results/run-X";
 
@@ -143,7 +149,8 @@ bool run_request_parse(struct run_request *req, const char *command, int argc, c
 	if (argc > 1)
 		lab_fail(&error, LAB_ERROR_USAGE, "unexpected operand '%s'\nhint: kernels are named "
 			 "with -k, probes with -p", argv[1]);
-	if (error || !check_ranges(req, &error)) {
+	if (error || !check_ranges(req, &error) ||
+	    !lab_amplify(req->amplify, &req->delays, &error)) {
 		*ret_exit = cmd_error(command, error);
 		return false;
 	}
@@ -211,27 +218,20 @@ static bool choose_dir(const struct run_request *req, char **ret, GError **error
 	return true;
 }
 
-static bool amplify_of(const struct run_request *req, enum delay_level *ret, GError **error)
-{
-	return delay_level_parse(req->amplify ? req->amplify : "auto", ret) ||
-	       lab_fail(error, LAB_ERROR_USAGE, "no amplification '%s'\nhint: auto, light, off",
-			req->amplify);
-}
-
 static bool plan_fresh(const struct run_request *req, struct lab *lab,
 		       const struct lab_params *params, struct run **ret, GError **error)
 {
 	struct lab_plan plan = {
 		.smp = req->smp, .mem_mib = req->memory, .duration_s = req->duration,
 		.boot_limit_s = req->boot_timeout, .seed = req->seed,
+		.amplify = req->delays.level, .amplify_plan = req->delays.plan,
 	};
 	g_autoptr(GPtrArray) specs = NULL, probes = NULL, kernels = NULL;
 	g_autoptr(run) r = NULL;
 	g_autofree char *dir = NULL;
 	json_auto_t *chosen = NULL;
 
-	if (!amplify_of(req, &plan.amplify, error) ||
-	    !probes_params_parse(lab->probes, (const char *const *)req->params, &chosen,
+	if (!probes_params_parse(lab->probes, (const char *const *)req->params, &chosen,
 				 error) ||
 	    !matrix_select(lab->matrix, (const char *const *)req->kernels, &specs, error) ||
 	    !probes_select(lab->probes, (const char *const *)req->probes, &probes, error) ||

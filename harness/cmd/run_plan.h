@@ -12,6 +12,7 @@ struct run_request {
 	gint64 seed;
 	double confidence;
 	gboolean resume, trust_engine, full_duration, no_selftest, dump;
+	struct amplify delays;	/* what `amplify` means */
 	bool selftest;	/* run is about to follow: see that the detectors detect */
 };
 void run_request_clear(struct run_request *req);

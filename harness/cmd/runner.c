@@ -8,7 +8,8 @@
 
 #include <stdio.h>
 
-static bool plan(const struct runner_params *params, struct lab *lab, struct run *r, GError **error)
+static bool plan_cells(const struct runner_params *params, struct lab *lab, struct run *r,
+		       GError **error)
 {
 	g_autoptr(GPtrArray) probes = NULL;
 
@@ -39,7 +40,7 @@ bool runner_run(const struct runner_params *params, struct run **ret, enum sched
 
 	if (!fs_mkdir(dir, error) || !lab_open(&lab_params, &lab, error) ||
 	    !lab_open_engine(lab, &lab_params, &cmd_progress, error) ||
-	    !plan(params, lab, r, error) || !lab_sched(lab, r, 1, 0, ret_end, error))
+	    !plan_cells(params, lab, r, error) || !lab_sched(lab, r, 1, 0, ret_end, error))
 		return false;
 	*ret = g_steal_pointer(&r);
 	return true;

@@ -17,7 +17,7 @@ struct runner_params {
 	const char *const *probes; /* globs, NULL-terminated, or NULL: all */
 	unsigned smp, duration_s;  /* 0: the default */
 	uint64_t seed;
-	enum delay_level amplify;
+	enum amplify_level amplify;
 	const char *out;   /* folder of the run, which must not exist yet */
 	bool uncalibrated; /* look no failure rates up: clean states no bound */
 };

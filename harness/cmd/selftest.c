@@ -148,12 +148,12 @@ static bool is_asked(const struct selftest *t, const struct canary *c)
 	return asked;
 }
 
-static bool plan(struct selftest *t, const char *dir, GError **error)
+static bool plan_cells(struct selftest *t, const char *dir, GError **error)
 {
 	const struct plan_options options = {
 		.smp = CANARY_VCPUS,
 		.seed = 1,
-		.amplify = DELAY_OFF,
+		.amplify = AMPLIFY_OFF,
 		.accel = t->lab->accel,
 		.engine = t->lab->engine,
 		.agent_sha256 = t->lab->agent,
@@ -211,7 +211,7 @@ static bool run_cached(struct selftest *t, const char *path, const char *out, GE
 
 	if (!out && !fs_remove(dir, error))
 		return false;
-	if (!plan(t, dir, error) || !execute_all(t, dir, error))
+	if (!plan_cells(t, dir, error) || !execute_all(t, dir, error))
 		return false;
 	return !is_passed(t) || (t->globs && *t->globs) || remember(path, t, error);
 }

@@ -20,7 +20,8 @@ struct probe_info {
 	bool needs_nmi;
 	unsigned nmi_hz;	/* host injections a second that the probe wants */
 	bool proves_engine;	/* part of the engine's proof */
-	bool by_name;		/* not among all probes: kernels of today fail it */
+	bool by_name;		/* not among all probes: kernels of today fail it, or, without
+				 * hazards, it measures the lab */
 };
 void probe_info_free(struct probe_info *p);
 

@@ -74,6 +74,11 @@ bool guest_read_sched(struct guest *g, struct guest_sched *ret, GError **error)
 			      cannot(g, "tell how long vCPUs waited for the host", error);
 }
 
+unsigned guest_threads(struct guest *g, pid_t *ret, unsigned n)
+{
+	return g->be->threads ? g->be->threads(g, ret, n) : 0;
+}
+
 const char *guest_cage(struct guest *g)
 {
 	return g->be->cage ? g->be->cage(g) : NULL;

@@ -13,6 +13,8 @@
 
 #include "base/lab.h"
 
+#include <sys/types.h>
+
 struct guest;
 struct engine;		/* guest/engine.h */
 
@@ -49,6 +51,7 @@ struct guest_spec {
 	const char *accel;	/* "tcg" or "kvm" */
 	const char *cpu_model;	/* "max", "Haswell-noTSX", ... */
 	const char *plugin;	/* "PATH,key=value,..." or NULL */
+	int plugin_fd;		/* handed to the engine under the same number, for the plugin; 0: none */
 	const char *const *extra;	/* more engine arguments, NULL-terminated, or NULL */
 	const char *journal;	/* replay: the job folder to play */
 };
@@ -86,6 +89,7 @@ struct guest_backend {
 			  GError **error);
 	bool (*regs)(struct guest *g, struct guest_regs *ret, unsigned n, GError **error);
 	bool (*sched)(struct guest *g, struct guest_sched *ret, GError **error);
+	unsigned (*threads)(struct guest *g, pid_t *ret, unsigned n);
 	bool (*pause)(struct guest *g, bool paused, GError **error);
 	bool (*set_cpus)(struct guest *g, const struct guest_cpu_set *sets, unsigned n,
 			 GError **error);
@@ -117,6 +121,9 @@ bool guest_read_virt(struct guest *g, unsigned cpu, uint64_t addr, void *buf, si
 /* Registers of vCPUs 0..n-1; n is at most the guest's smp. */
 bool guest_read_regs(struct guest *g, struct guest_regs *ret, unsigned n, GError **error);
 bool guest_read_sched(struct guest *g, struct guest_sched *ret, GError **error);
+/* The host's threads that run vCPUs 0..n-1; returns how many are known: 0 where there are none here (a
+ * recorded guest, an engine on another host). */
+unsigned guest_threads(struct guest *g, pid_t *ret, unsigned n);
 /* Stop all vCPUs, or let them go on. */
 bool guest_pause(struct guest *g, bool paused, GError **error);
 /* Set registers of vCPUs of a paused guest, and let it go on: faults provoked on purpose. */

@@ -171,11 +171,12 @@ static bool spawn(struct qemu *q, const struct guest_spec *spec, GError **error)
 
 	if (ok) {
 		g_autoptr(GPtrArray) argv = build_argv(spec, &in, theirs);
-		const int keep[] = { theirs[CH_CONSOLE], theirs[CH_WIRE], theirs[CH_QMP], q->memfd };
+		const int keep[] = { theirs[CH_CONSOLE], theirs[CH_WIRE], theirs[CH_QMP], q->memfd,
+				     spec->plugin_fd };
 		const struct cage_exec x = { .engine = spec->engine,
 					     .argv = (char *const *)argv->pdata, .in = null,
 					     .out = theirs[CH_STDERR], .keep = keep,
-					     .n_keep = G_N_ELEMENTS(keep) };
+					     .n_keep = G_N_ELEMENTS(keep) - !spec->plugin_fd };
 
 		q->pid = cage_spawn(q->cage, &x, error);
 		ok = q->pid > 0;
@@ -513,6 +514,16 @@ static bool qemu_sched(struct guest *g, struct guest_sched *ret, GError **error)
 	return true;
 }
 
+static unsigned qemu_threads(struct guest *g, pid_t *ret, unsigned n)
+{
+	struct qemu *q = qemu_of(g);
+
+	n = MIN(n, q->nvcpus);
+	for (unsigned i = 0; i < n; i++)
+		ret[i] = q->vcpu_tid[i];
+	return n;
+}
+
 static const char *qemu_cage(struct guest *g)
 {
 	return qemu_of(g)->cage->text;
@@ -550,6 +561,7 @@ const struct guest_backend guest_backend_qemu = {
 	.read_virt = qemu_read_virt,
 	.regs = qemu_regs,
 	.sched = qemu_sched,
+	.threads = qemu_threads,
 	.pause = qemu_pause,
 	.set_cpus = qemu_set_cpus,
 	.dump = qemu_dump,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The jobs of a cell to one verdict. A failure seen once is a failure, unless nothing foretold it
- * and the emulator or the host may be to blame; `clean` adds the exposure of all clean jobs up.
+ * and the emulator or the host may be to blame, or our own delays may; `clean` adds the exposure of
+ * all clean jobs up.
  */
 #include "judge/judge.h"
 
@@ -45,31 +46,45 @@ static double time_to_failure_s(const struct verdict *v, int64_t began_us)
 		       : NAN;
 }
 
-static void doubt(struct cell_verdict *ret, const char *why)
-{
-	g_autofree char *title = g_steal_pointer(&ret->v.title);
-
-	reason_take(&ret->v,
-		    g_strdup_printf("seen once: '%s'; %s", title ? title : "a failure", why));
-	ret->v.value = VERDICT_INCONCLUSIVE;
-	ret->v.kind = KIND_NONE;
-	ret->v.splat = false;
-	g_clear_pointer(&ret->v.hazard, g_free);
-}
-
-/* What the repetitions of an unforetold failure said, the failure itself included. */
+/* What the repetitions of a failure said, the failure itself included. */
 struct tally {
+	enum cell_needs due;	/* the kind of repetition that counts; CELL_DONE: none is wanted */
+	bool slowed;		/* the delays may have brought the failure about */
 	unsigned hits, misses;
 	unsigned lost;		/* could not tell, and may be tried again */
 	bool clean;		/* the last miss was a clean run */
 	bool hopeless;		/* one could not tell, and another try will not either */
 };
 
-/* Does this job repeat the first failure under the conditions that make it count? */
-static bool is_repetition(const struct cell_job *job, const struct cell_job *first, bool alone,
-			  const struct cell_rule *rule)
+static void doubt(const struct tally *t, struct cell_verdict *ret, const char *why)
 {
-	if (alone && !job->alone)
+	g_autofree char *title = g_steal_pointer(&ret->v.title);
+
+	reason_take(&ret->v, g_strdup_printf("seen once: '%s'%s; %s", title ? title : "a failure",
+					     t->slowed ? " under injected delay" : "", why));
+	ret->v.value = VERDICT_INCONCLUSIVE;
+	ret->v.kind = KIND_NONE;
+	ret->v.splat = ret->v.weak = false;
+	g_clear_pointer(&ret->v.hazard, g_free);
+}
+
+static enum cell_needs repetition_due(const struct verdict *failure, bool slowed,
+				      const struct cell_rule *rule)
+{
+	if (rule->foretold)
+		return slowed ? CELL_SECOND_SEED : CELL_DONE;
+	return failure->splat ? CELL_SECOND_MODEL : CELL_ALONE;
+}
+
+/* Does this job repeat the first failure under the conditions that make it count? */
+static bool is_repetition(const struct cell_job *job, const struct cell_job *first,
+			  const struct tally *t, const struct cell_rule *rule)
+{
+	if (t->slowed && job->seed == first->seed)
+		return false;
+	if (t->due == CELL_SECOND_SEED)
+		return true;
+	if (t->due == CELL_ALONE && !job->alone)
 		return false;
 	return rule->one_model || g_strcmp0(job->cpu_model, first->cpu_model) != 0;
 }
@@ -77,16 +92,19 @@ static bool is_repetition(const struct cell_job *job, const struct cell_job *fir
 static struct tally tally_repetitions(const struct verdict *jobs, const struct cell_job *how,
 				      unsigned n, unsigned first, const struct cell_rule *rule)
 {
-	struct tally t = { .hits = 1 };
+	struct tally t = { .hits = 1, .slowed = jobs[first].weak && how[first].delayed };
 
+	t.due = repetition_due(&jobs[first], t.slowed, rule);
 	for (unsigned i = first + 1; i < n; i++) {
-		if (!is_repetition(&how[i], &how[first], !jobs[first].splat, rule))
+		if (!is_repetition(&how[i], &how[first], &t, rule))
 			continue;
 		if (jobs[i].value == VERDICT_AFFECTED) {
 			t.hits++;
 		} else if (jobs[i].value == VERDICT_INFRA) {
 			t.lost++;
 			t.hopeless |= !jobs[i].retry;
+		} else if (t.slowed && !how[i].delayed) {
+			t.lost++;
 		} else {
 			t.misses++;
 			t.clean = jobs[i].value == VERDICT_CLEAN;
@@ -103,9 +121,9 @@ static enum cell_needs settle_splat(const struct tally *t, struct cell_verdict *
 	if (t->hits > 1)
 		return CELL_DONE;
 	if (t->misses || t->hopeless || t->lost >= LOST_JOBS_MAX) {
-		doubt(ret, t->misses && t->clean ?
-				   "a second CPU model did not confirm it" :
-				   "the run under a second CPU model could not tell");
+		doubt(t, ret, t->misses && t->clean ?
+				      "a second CPU model did not confirm it" :
+				      "the run under a second CPU model could not tell");
 		return CELL_DONE;
 	}
 	/* Nothing but this model's runs say so: the emulator's idea of the CPU may be to blame. */
@@ -132,13 +150,31 @@ static enum cell_needs settle_silent(const struct tally *t, struct cell_verdict 
 	else if (t->hopeless || t->lost >= LOST_JOBS_MAX)
 		why = g_strdup_printf("the run %s could not tell", how);
 	if (why) {
-		doubt(ret, why);
+		doubt(t, ret, why);
 		return CELL_DONE;
 	}
 	old = g_steal_pointer(&ret->v.reason);
 	ret->v.reason = g_strdup_printf("%s; not foretold and without a splat, to be repeated %s",
 					old, how);
 	return CELL_ALONE;
+}
+
+/* It is foretold, and would be believed but for the delays. */
+static enum cell_needs settle_slowed(const struct tally *t, struct cell_verdict *ret)
+{
+	bool again = t->hits > 1;
+	g_autofree char *old = NULL;
+
+	if (!again && (t->misses || t->hopeless || t->lost >= LOST_JOBS_MAX)) {
+		doubt(t, ret, t->misses && t->clean ?
+				      "a second run with the same plan did not show it" :
+				      "the second run with the same plan could not tell");
+		return CELL_DONE;
+	}
+	old = g_steal_pointer(&ret->v.reason);
+	ret->v.reason = g_strdup_printf("%s; under injected delay, %s with another seed", old,
+					again ? "and again" : "to be repeated");
+	return again ? CELL_DONE : CELL_SECOND_SEED;
 }
 
 static enum cell_needs join_affected(const struct verdict *jobs, const struct cell_job *how,
@@ -149,9 +185,16 @@ static enum cell_needs join_affected(const struct verdict *jobs, const struct ce
 
 	verdict_copy(&jobs[first], &ret->v);
 	ret->time_to_failure_s = time_to_failure_s(&jobs[first], how[first].began_us);
-	if (rule->foretold)
+	switch (t.due) {
+	case CELL_SECOND_MODEL:
+		return settle_splat(&t, ret);
+	case CELL_ALONE:
+		return settle_silent(&t, ret);
+	case CELL_SECOND_SEED:
+		return settle_slowed(&t, ret);
+	default:
 		return CELL_DONE;
-	return jobs[first].splat ? settle_splat(&t, ret) : settle_silent(&t, ret);
+	}
 }
 
 /* False when the exposure is too little for the asked confidence. */

@@ -100,6 +100,7 @@ void decide_event(struct trial *t, const struct console_event *event)
 	t->v->excerpt = g_strdup(event->excerpt);
 	t->v->failed_us = console_us(ev, event->offset);
 	t->v->splat = !is_weak(event->class);
+	t->v->weak = is_weak(event->class);
 	decide(t, VERDICT_AFFECTED, event_kind(event->class), event->title,
 	       "the console shows '%s'%s%s%s", event->title,
 	       event->corrupted ? " (torn, the title may be inexact)" : "",
@@ -283,6 +284,7 @@ static bool judge_taint(struct trial *t)
 			return true;
 		}
 		t->v->failed_us = ev->ended_us;
+		t->v->weak = known[i].bit == TAINT_LOCKUP;
 		decide(t, VERDICT_AFFECTED, known[i].kind, known[i].title,
 		       "%s, and its console does not show why", known[i].title);
 		return true;
@@ -429,7 +431,7 @@ static void distrust(struct verdict *v, const char *trouble)
 	v->kind = KIND_NONE;
 	v->failed_us = 0;
 	v->retry = false;
-	v->splat = false;
+	v->splat = v->weak = false;
 	v->infra = INFRA_ENGINE_UNPROVEN;
 }
 

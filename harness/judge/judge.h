@@ -143,7 +143,6 @@ struct evidence {
 	const char *reason;		/* of the probe's result */
 	double exposure;		/* the probe's counter [0] at its end or when last seen */
 	double exposure_slack;		/* largest growth between two readings: what may be missing */
-	bool amplified;
 	const struct hang_cpu *hang;	/* ncpus entries, or NULL */
 	unsigned ncpus;
 	const struct hang_task *tasks;	/* n_tasks of `blocked` that sleep, or NULL */
@@ -195,6 +194,8 @@ struct verdict {
 	bool retry;		/* infra that another try may cure: weather, a boot that got lost */
 	bool splat;		/* affected, and the kernel's own console says so in words that a
 				 * starved host cannot bring about (no lockup, no stall) */
+	bool weak;		/* affected, and nothing but words of a lockup or stall says so: a vCPU
+				 * that is merely slow can bring these about, too */
 	enum infra_class infra;
 };
 void verdict_clear(struct verdict *verdict);
@@ -219,6 +220,8 @@ struct cell_job {
 	int64_t began_us;	/* of the probe's run; 0: it never began */
 	const char *cpu_model;	/* borrowed; NULL: unknown */
 	bool alone;		/* no other guest of this user ran on the host */
+	bool delayed;		/* the amplifier delayed vCPUs */
+	uint64_t seed;		/* that the delays were drawn from, among others */
 };
 
 struct cell_verdict {
@@ -237,10 +240,14 @@ void cell_verdict_clear(struct cell_verdict *cv);
  * - Nothing foretold it and no splat carries it (a hang, lost events, a lockup that a starved host may
  *   have brought about): repeated alone on the host and under a second CPU model. Seen in 2 of 2 runs:
  *   affected. In 1 of 2: once more; then 2 of 3 are affected, 1 of 3 is inconclusive.
+ * - Words of a lockup or stall in a run with delays are repeated under the same plan and CPU model with
+ *   another seed, foretold or not: the delays may have drawn out what takes long anyway. Where a
+ *   repetition is due for another reason, it does for both. One without delays that shows nothing
+ *   could not tell.
  * - A clean cell runs again, up to three jobs, until its exposure meets the asked confidence.
  * - Infra that another try may cure runs again: once, and up to twice among the repetitions above.
  */
-enum cell_needs { CELL_DONE, CELL_RERUN, CELL_SECOND_MODEL, CELL_ALONE };
+enum cell_needs { CELL_DONE, CELL_RERUN, CELL_SECOND_MODEL, CELL_ALONE, CELL_SECOND_SEED };
 void judge_cell(const struct verdict *jobs, const struct cell_job *how, unsigned n,
 		const struct cell_rule *rule, struct cell_verdict *ret, enum cell_needs *needs_more);
 /* Exposure that clean jobs gained; what is still to be had at `rule` (0: no bound applies). */

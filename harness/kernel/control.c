@@ -27,7 +27,7 @@
 
 #define BPF_TRACE "kernel/trace/bpf_trace.c"
 
-const char *const control_names[CONTROL__COUNT] = { "clean", "bad", "bad-2", "bad-3" };
+const char *const control_names[CONTROL__COUNT] = { "clean", "bad", "bad-2", "bad-3", "races" };
 
 const struct control_bug control_bugs[] = {
 	{ "bpf-hash-nmi-deadlock", CONTROL_CLEAN, "bpf-nmi-hash", .is_native = true },
@@ -52,6 +52,11 @@ const struct control_bug control_bugs[] = {
 	  embed_control_int3_cocci },
 	{ "kprobe-indirect-call-emulation", CONTROL_BAD_3, "kprobe-churn",
 	  "arch/x86/kernel/kprobes/core.c", embed_control_indirect_cocci },
+
+	{ "eventfd-lost-update", CONTROL_RACES, "shared-counter", "fs/eventfd.c",
+	  embed_control_eventfd_cocci, .is_fixture = true },
+	{ "futex-lock-order", CONTROL_RACES, "lock-order", "kernel/futex/futex.h",
+	  embed_control_futex_cocci, .is_fixture = true },
 	{ NULL },
 };
 

@@ -15,12 +15,19 @@
 
 #include "kernel/kernel.h"
 
-enum control { CONTROL_CLEAN, CONTROL_BAD, CONTROL_BAD_2, CONTROL_BAD_3, CONTROL__COUNT };
+enum control {
+	CONTROL_CLEAN,
+	CONTROL_BAD,
+	CONTROL_BAD_2,
+	CONTROL_BAD_3,
+	CONTROL_RACES, /* fixtures: what amplification is worth is measured there */
+	CONTROL__COUNT
+};
 extern const char *const control_names[CONTROL__COUNT]; /* "clean", "bad", "bad-2", ... */
 
 /* A bug that a control has. */
 struct control_bug {
-	const char *hazard;   /* id in hazards.yaml */
+	const char *hazard;   /* id in hazards.yaml; of a fixture its own name */
 	enum control control; /* which has it */
 	const char *probe;    /* that must find it */
 	/* The file of the tree that the patch changes, and the text of the semantic patch.
@@ -29,6 +36,8 @@ struct control_bug {
 	/* The tree has bugs there by itself, this one and others, by luck: no answer is wrong, and
 	 * there is no rate. */
 	bool is_native;
+	/* No bug that any kernel had: nothing is calibrated by it. */
+	bool is_fixture;
 };
 /* Ends with an entry whose hazard is NULL. */
 extern const struct control_bug control_bugs[];

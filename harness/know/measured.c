@@ -214,6 +214,8 @@ static struct measured *read_cell(const json_t *kernel, const json_t *cell, bool
 	m->kind = get_text(cell, "kind");
 	m->title = get_text(cell, "title");
 	m->hazard = affected ? get_text(cell, "hazard") : NULL;
+	m->reachable = affected && g_strcmp0(json_string_value(json_object_get(cell, "schedule")),
+					     "reachable") == 0;
 	m->confidence = get_number(cell, "confidence");
 	m->p_missed = get_number(cell, "p_missed");
 	m->journals = get_texts(jobs, "dir");
@@ -246,6 +248,9 @@ static void add_cell(const json_t *root, const json_t *cell, const GPtrArray *pr
 	    (!affected && g_strcmp0(verdict, "clean")))
 		return;
 	probe = find_probe(probes, name);
+	/* A probe of ours that looks for no hazard measures the lab. */
+	if (probe && !*probe->hazards)
+		return;
 	first = read_cell(kernel, cell, affected);
 	ops = measured_ops(first, probe ? probe : &unheard, hazards, &untold);
 	for (unsigned i = 0; i < ops->len; i++) {

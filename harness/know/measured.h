@@ -17,6 +17,7 @@ struct measured {
 	bool affected;               /* else clean */
 	char *kind, *title;          /* of a failure, or NULL */
 	char *hazard;                /* whose signature the failure matched, or NULL */
+	bool reachable;              /* affected, and all jobs that failed had injected delays */
 	double confidence, p_missed; /* NAN: not stated; clean without p_missed is uncalibrated */
 	char **journals; /* folders of its jobs, as the result names them, NULL-terminated */
 	char **digests;  /* sha256 of those journals where given, NULL-terminated */

@@ -2,6 +2,7 @@
 /* See again.h. */
 #include "report/again.h"
 
+#include "report/schedule.h"
 #include "stats/rate.h"
 
 #include <math.h>
@@ -13,6 +14,8 @@ struct tally {
 	unsigned trials, hits,
 		same_title; /* trials: repetitions that say something on the kernel */
 	unsigned aside;     /* infra, unsupported */
+	unsigned plain, plain_hits; /* trials without delays */
+	bool reachable;	    /* what is repeated failed with delays alone */
 	double exposure;
 	struct interval share; /* of hits, at CONFIDENCE */
 	double p_missed;       /* of all together; NAN: a hit, or no rate */
@@ -26,6 +29,14 @@ static bool repeats(const struct cell *cell, const struct cell *of)
 	return g_str_has_prefix(cell->job->cell, prefix);
 }
 
+static bool had_delays(const struct cell *cell)
+{
+	for (guint i = 0; i < cell->outcomes->len; i++)
+		if (((struct outcome *)cell->outcomes->pdata[i])->delayed)
+			return true;
+	return false;
+}
+
 static void count(struct tally *t, const struct cell *cell, const struct cell *of)
 {
 	const struct verdict *v = &cell->verdict.v;
@@ -37,6 +48,10 @@ static void count(struct tally *t, const struct cell *cell, const struct cell *o
 	}
 	t->trials++;
 	t->exposure += v->exposure;
+	if (!had_delays(cell)) {
+		t->plain++;
+		t->plain_hits += v->value == VERDICT_AFFECTED;
+	}
 	if (v->value != VERDICT_AFFECTED)
 		return;
 	t->hits++;
@@ -48,6 +63,7 @@ static void count(struct tally *t, const struct cell *cell, const struct cell *o
 static void take(struct tally *t, const struct run *r, const struct cell *of)
 {
 	*t = (struct tally){ .p_missed = NAN, .titles = g_hash_table_new(g_str_hash, g_str_equal) };
+	t->reachable = of->done && g_strcmp0(schedule_of(of), "reachable") == 0;
 	for (guint i = 0; i < r->cells->len; i++) {
 		struct cell *cell = r->cells->pdata[i];
 
@@ -57,6 +73,12 @@ static void take(struct tally *t, const struct run *r, const struct cell *of)
 	t->share = proportion_limits(t->hits, t->trials, CONFIDENCE);
 	if (!t->hits && t->trials)
 		t->p_missed = rate_p_missed(of->rate_lower, t->exposure);
+}
+
+/* Trials without delays of what failed with delays, and none of them failed. */
+static bool is_informative_only(const struct tally *t)
+{
+	return t->reachable && t->plain && !t->plain_hits;
 }
 
 /* Most frequent first, then by name: the same tally, the same text. */
@@ -91,6 +113,11 @@ static void put_one(GString *out, const struct cell *of, const struct tally *t)
 		g_string_append_printf(out, "  %u x %s\n",
 				       GPOINTER_TO_UINT(g_hash_table_lookup(t->titles, l->data)),
 				       (char *)l->data);
+	if (is_informative_only(t))
+		g_string_append_printf(out,
+				       "  %u without delays did not fail: informative only, no word "
+				       "against the finding\n  (%s)\n",
+				       t->plain, schedule_reachable_words);
 	if (isfinite(t->p_missed))
 		g_string_append_printf(out, "  all together: P(missed) <= %.2g\n", t->p_missed);
 	g_list_free(titles);
@@ -122,11 +149,12 @@ static json_t *one_json(const struct cell *of, const struct tally *t)
 				  GPOINTER_TO_INT(g_hash_table_lookup(t->titles, l->data))));
 	g_list_free(sorted);
 	return json_pack(
-		"{s:s, s:i, s:i, s:i, s:i, s:[f, f], s:f, s:f, s:o, s:o}", "cell", of->job->cell,
+		"{s:s, s:i, s:i, s:i, s:i, s:[f, f], s:f, s:f, s:o, s:o, s:i, s:b}", "cell", of->job->cell,
 		"n", (int)t->trials, "affected", (int)t->hits, "same_title", (int)t->same_title,
 		"not_counted", (int)t->aside, "interval", t->share.lower, t->share.upper,
 		"interval_confidence", CONFIDENCE, "exposure", t->exposure, "p_missed",
-		isfinite(t->p_missed) ? json_real(t->p_missed) : json_null(), "titles", titles);
+		isfinite(t->p_missed) ? json_real(t->p_missed) : json_null(), "titles", titles,
+		"without_delays", (int)t->plain, "informative_only", is_informative_only(t));
 }
 
 json_t *again_json(const struct run *r, const GPtrArray *of)

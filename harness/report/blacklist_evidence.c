@@ -18,7 +18,7 @@ static const char *const cell_keys[] = {
 	"title",       "reason",     "hazard",   "confidence", "p_missed",  "time_to_failure_s",
 	"exposure",    "smp",        "accel",    "amplify",    "cpu_model", "seed",
 	"rung",        "nmi_source", "findings", "limits",     "foretold",  "calibration",
-	"infra_class", "params",     "jobs",     NULL
+	"infra_class", "params",     "schedule", "jobs",       NULL
 };
 static const char *const job_keys[] = { "dir",    "verdict",     "cpu_model", "seed",
 					"digest", "infra_class", NULL };

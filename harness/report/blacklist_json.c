@@ -82,14 +82,15 @@ static json_t *measured_json(const struct knowledge *k, const struct measured *m
 	a = ktb_table_check(&k->table, &kernel, m->op);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s,"
-		" s:s?, s:s?, s:s?, s:b, s:o, s:o, s:o, s:o, s:o,"
+		" s:s?, s:s?, s:s?, s:s*, s:b, s:o, s:o, s:o, s:o, s:o,"
 		" s:{s:s, s:s, s:b, s:s?, s:s}}",
 		"kernel", m->kernel ? m->kernel : "", "op", m->op, "probe", m->probe, "release",
 		kernel.release, "version", kernel.version, "vendor", kernel.vendor, "os_id",
 		m->vendor, "build", kernel.build[0] ? kernel.build : NULL, "package_version",
 		m->package_version, "upstream", kernel.base[0] ? kernel.base : NULL, "sha256",
 		m->sha256, "fix", a.fix, "verdict", m->affected ? "affected" : "clean", "kind",
-		m->kind, "title", m->title, "matched", m->hazard, "untold", m->untold, "limits",
+		m->kind, "title", m->title, "matched", m->hazard, "schedule",
+		m->reachable ? "reachable" : NULL, "untold", m->untold, "limits",
 		texts(m->limits), "confidence", number_or_null(m->confidence), "p_missed",
 		number_or_null(m->p_missed), "journals", texts(m->journals), "journal_sha256",
 		texts(m->digests), "answer", "value", ktb_value_name(a.value), "evidence",

@@ -3,10 +3,16 @@
  * says so, what was measured, where it comes from. */
 #include "report/blacklist_markdown.h"
 #include "report/blacklist_text.h"
+#include "report/schedule.h"
 
 #include <string.h>
 
 #define text_of blacklist_text_of
+
+static bool is_reachable(const json_t *m)
+{
+	return !strcmp(text_of(m, "schedule"), "reachable");
+}
 
 static bool is_op(const json_t *object, const char *op)
 {
@@ -106,12 +112,14 @@ static void append_sure(GString *out, const json_t *m)
 {
 	const json_t *missed = json_object_get(m, "p_missed");
 
-	if (!strcmp(text_of(m, "verdict"), "affected"))
+	if (!strcmp(text_of(m, "verdict"), "affected")) {
 		blacklist_append_escaped(out, text_of(m, "title"));
-	else if (json_is_number(missed))
+		g_string_append(out, is_reachable(m) ? " (reachable schedule)" : "");
+	} else if (json_is_number(missed)) {
 		g_string_append_printf(out, "P(missed) <= %.2g", json_number_value(missed));
-	else
+	} else {
 		g_string_append(out, "uncalibrated: no bound on what was missed");
+	}
 }
 
 static void append_journals(GString *out, const json_t *m)
@@ -142,13 +150,14 @@ static void append_measured_row(GString *out, const json_t *m)
 
 static void append_measured(GString *out, const json_t *document, const char *op)
 {
-	bool any = false;
+	bool any = false, reachable = false;
 	json_t *m;
 	size_t i;
 
 	json_array_foreach (json_object_get(document, "measured"), i, m) {
 		if (!is_op(m, op))
 			continue;
+		reachable |= is_reachable(m);
 		if (!any)
 			g_string_append(out,
 					"\nMeasured builds:\n\n"
@@ -157,6 +166,8 @@ static void append_measured(GString *out, const json_t *document, const char *op
 		any = true;
 		append_measured_row(out, m);
 	}
+	if (reachable)
+		g_string_append_printf(out, "\n*Reachable schedule*: %s.\n", schedule_reachable_words);
 	if (!any)
 		g_string_append(out, "\nNo build was measured.\n");
 }

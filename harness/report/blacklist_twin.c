@@ -141,6 +141,7 @@ static struct measured *read_measured(const json_t *row)
 	m->kind = get_text(row, "kind");
 	m->title = get_text(row, "title");
 	m->hazard = get_text(row, "matched");
+	m->reachable = !strcmp(text_of(row, "schedule"), "reachable");
 	m->untold = json_is_true(json_object_get(row, "untold"));
 	m->confidence = get_number(row, "confidence");
 	m->p_missed = get_number(row, "p_missed");

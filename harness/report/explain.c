@@ -3,6 +3,7 @@
 #include "report/explain.h"
 
 #include "report/result.h"
+#include "report/schedule.h"
 #include "report/terminal.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@ void explanation_free(struct explanation *e)
 	g_ptr_array_free(e->sure, TRUE);
 	g_free(e->repro);
 	g_free(e->again);
+	g_free(e->unamplified);
 	g_free(e);
 }
 
@@ -72,10 +74,7 @@ static void add_job(GPtrArray *lines, const struct cell *cell, const struct outc
 
 static void add_conditions(GPtrArray *lines, const struct outcome *o)
 {
-	g_autofree char *amplified =
-		o->sites ? g_strdup_printf("delays (%s) in %s", o->amplify, o->sites)
-			 : g_strdup("no delays in the emulator");
-
+	g_autofree char *amplified = schedule_of_job(o);
 	bool nmis = o->nmi_source && strcmp(o->nmi_source, "none") != 0;
 
 	add(lines, "ran by %s%s%s; %s; QEMU %s, %s", o->rung ? o->rung : "no rung (it never began)",
@@ -152,6 +151,9 @@ static void add_sure(struct explanation *e)
 	if (isfinite(cv->p_missed))
 		add(e->sure, "P(missed) <= %.2g after %.0f %s", cv->p_missed, cv->v.exposure,
 		    unit_of(cell));
+	e->schedule = schedule_of(cell);
+	if (g_strcmp0(e->schedule, "reachable") == 0)
+		add(e->sure, "reachable schedule: %s", schedule_reachable_words);
 	if (cell->rate_lower > 0)
 		add(e->sure,
 		    "control: at least %.3g failures per unit of %s (lower 95 %% limit)%s%s",
@@ -217,6 +219,8 @@ struct explanation *explain_cell(const struct cell *cell, const struct run *r)
 		e->excerpt_is = o->end == JOB_END_HANG ? "autopsy" : "console";
 	e->repro = o ? repro_of(o) : NULL;
 	e->dir = o ? o->dir : NULL;
+	e->plan = o ? o->plan : NULL;
+	e->unamplified = schedule_unamplified(cell);
 	if (r)
 		add_engine(e, r->engine_proof);
 	if (r && o) {
@@ -293,8 +297,8 @@ char *explanation_text(const struct explanation *e, bool color)
 	if (e->dir)
 		g_string_append_printf(out,
 				       "\njournal\n  %s/\n  console.log (ttyS0), wire.log (ttyS1), "
-				       "status.bin, journal.jsonl, spec.json\n",
-				       e->dir);
+				       "status.bin, journal.jsonl, spec.json%s%s\n",
+				       e->dir, e->plan ? ", " : "", e->plan ? e->plan : "");
 	return g_string_free(out, FALSE);
 }
 
@@ -331,7 +335,7 @@ json_t *explanation_json(const struct explanation *e)
 	return json_pack(
 		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s?, s:o, s:s?, s:o, s:o, s:o, "
 		"s:o, s:s?, "
-		"s:b, s:o, s:s?, s:s?, s:s?}",
+		"s:b, s:o, s:s?, s:s?, s:s?, s:s*, s:s*, s:s*}",
 		"schema", EXPLAIN_SCHEMA, "id", cell->job->cell, "kernel", cell->job->kernel->id,
 		"release", cell->job->kernel->release, "probe", cell->job->probe, "verdict",
 		verdict_value_name(cv->v.value), "kind", verdict_kind_name(cv->v.kind), "title",
@@ -340,5 +344,6 @@ json_t *explanation_json(const struct explanation *e)
 		"confidence", number(cv->confidence), "p_missed", number(cv->p_missed),
 		"rate_lower", number(cell->rate_lower > 0 ? cell->rate_lower : NAN), "calibration",
 		cell->calibration, "foretold", cell->foretold, "how_sure", lines_json(e->sure),
-		"repro", e->repro, "again", e->again, "journal", e->dir);
+		"repro", e->repro, "again", e->again, "journal", e->dir,
+		"schedule", e->schedule, "unamplified", e->unamplified, "plan", e->plan);
 }

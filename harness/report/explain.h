@@ -22,6 +22,9 @@ struct explanation {
 	char *repro;			/* a command for the shell, or NULL: no job ran */
 	char *again;			/* one that repeats it ten times, or NULL */
 	const char *dir;		/* of the job that carries the verdict, or NULL; borrowed */
+	const char *plan;		/* file there with what was delayed, or NULL; borrowed */
+	const char *schedule;		/* see schedule_of() */
+	char *unamplified;		/* see schedule_unamplified() */
 };
 typedef struct explanation explanation;
 void explanation_free(struct explanation *e);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Build result.json from judged cells. */
 #include "report/result.h"
+#include "report/schedule.h"
 
 #include "base/fs.h"
 #include "stats/rate.h"
@@ -47,12 +48,14 @@ static json_t *job_json(const struct run *r, const struct cell *cell, const stru
 	/* in the run's folder: a copied run says the same */
 	g_autofree char *repro = g_strdup_printf("klab exec-job %s/spec.json", dir);
 
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:b, s:O?}", "dir", dir,
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:b, s:O?, s:s*, "
+			 "s:O*, s:s*}", "dir", dir,
 			 "verdict", verdict_value_name(o->verdict.value), "reason",
 			 o->verdict.reason, "cpu_model", o->cpu_model, "seed", seed, "digest",
 			 o->digest, "sites", o->sites, "excerpt", o->verdict.excerpt, "title",
 			 o->verdict.title, "repro", repro, "infra_class", infra_name(&o->verdict),
-			 "stopped_early", o->enough, "host", o->host);
+			 "stopped_early", o->enough, "host", o->host, "unamplified", o->unamplified,
+			 "delays", o->delays, "plan", o->plan);
 }
 
 /* Counters of all jobs add up; a name that one job lacks counts as 0 there. */
@@ -90,26 +93,28 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 	const struct outcome *o = result_decisive(cell) ?: &nothing;
 	const struct cell_verdict *cv = &cell->verdict;
 	g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, cell->job->seed);
+	g_autofree char *unamplified = schedule_unamplified(cell);
 	json_t *jobs = json_array();
 
 	for (guint i = 0; i < cell->outcomes->len; i++)
 		json_array_append_new(jobs, job_json(r, cell, cell->outcomes->pdata[i]));
 	return json_pack(
 		"{s:s, s:s, s:s, s:o, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:s?, "
-		"s:s, s:s?, s:s?, s:o?, s:o?, s:b, s:s?, s:s?, s:o, s:O*, s:o}",
+		"s:s, s:s?, s:s?, s:o?, s:o?, s:b, s:s?, s:s?, s:o, s:O*, s:s*, s:s*, s:o}",
 		"id", cell->job->cell, "kernel", cell->job->kernel->id, "probe", cell->job->probe,
 		"hazards", strings(cell->hazards), "verdict", verdict_value_name(cv->v.value), "kind",
 		verdict_kind_name(cv->v.kind), "title", cv->v.title, "reason", cv->v.reason, "hazard",
 		cv->v.hazard, "confidence", number(cv->confidence), "p_missed",
 		number(cv->p_missed), "time_to_failure_s", number(cv->time_to_failure_s), "exposure",
 		sum_exposure(cell), "smp", (int)cell->job->smp, "accel", cell->job->accel, "amplify",
-		o->amplify ?: delay_level_name(cell->job->amplify), "cpu_model", o->cpu_model, "seed",
+		o->amplify ?: amplify_level_name(cell->job->amplify), "cpu_model", o->cpu_model, "seed",
 		seed, "rung", o->rung, "nmi_source", o->nmi_source, "findings",
 		strings(o->verdict.findings), "limits",
 		o->limits ? json_incref(o->limits) : json_array(), "foretold", cell->foretold,
 		"calibration", isfinite(cv->p_missed) ? cell->calibration : NULL, "infra_class",
 		infra_name(&cv->v), "p_missed_average", number(p_missed_average(cell)), "params",
-		cell->job->params, "jobs", jobs);
+		cell->job->params, "unamplified", unamplified, "schedule", schedule_of(cell), "jobs",
+		jobs);
 }
 
 static json_t *kernel_json(const struct kernel *k)

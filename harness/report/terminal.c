@@ -3,6 +3,7 @@
 #include "report/terminal.h"
 
 #include "report/result.h"
+#include "report/schedule.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,11 +59,13 @@ static char *why(const struct cell *cell)
 char *terminal_cell_line(const struct cell *cell, bool color)
 {
 	enum verdict_value value = cell->verdict.v.value;
-	g_autofree char *because = why(cell);
+	g_autofree char *because = why(cell), *unamplified = schedule_unamplified(cell);
 
-	return g_strdup_printf("%s%s %-20s %-16s %-12s%s %s", color ? looks[value].color : "",
+	return g_strdup_printf("%s%s %-20s %-16s %-12s%s %s%s%s%s", color ? looks[value].color : "",
 			       looks[value].sign, cell->job->kernel->id, cell->job->probe,
-			       verdict_value_name(value), color ? "\033[0m" : "", because);
+			       verdict_value_name(value), color ? "\033[0m" : "", because,
+			       unamplified ? " (unamplified: " : "", unamplified ? unamplified : "",
+			       unamplified ? ")" : "");
 }
 
 /* How much of `line` goes into `room` columns: up to the last space there, or to the first behind. */
@@ -111,12 +114,21 @@ static void add_failure(GString *out, const struct run *r, const struct cell *ce
 	terminal_add_wrapped(out, v->reason, 2);
 	g_string_append_printf(out, "  hazard: %s\n",
 			       v->hazard ? v->hazard : "none known matches: a new candidate");
+	if (g_strcmp0(schedule_of(cell), "reachable") == 0) {
+		g_autofree char *text = g_strconcat("reachable schedule: ", schedule_reachable_words,
+						    NULL);
+
+		terminal_add_wrapped(out, text, 2);
+	}
 	if (v->excerpt)
 		terminal_add_wrapped(out, v->excerpt, 4);
 	if (o)
 		g_string_append_printf(out, "  journal: %s\n  repeat:  klab exec-job %s/spec.json\n"
 				       "  more:    klab explain %s --run %s\n", o->dir, o->dir,
 				       cell->job->cell, r->dir);
+	if (o && o->plan)
+		g_string_append_printf(out, "  delays:  %s/%s (klab run --amplify=@FILE)\n", o->dir,
+				       o->plan);
 	if (o && o->dump)
 		g_string_append_printf(out, "  memory:  %s/%s\n", o->dir, o->dump);
 	if (o && o->no_dump)

@@ -8,7 +8,8 @@
 /* How a verdict looks: a sign of its own, and an ANSI colour. */
 const char *terminal_sign(enum verdict_value value);
 const char *terminal_color(enum verdict_value value);
-/* One line, no newline: symbol, kernel, probe, verdict, why. `color`: ANSI colours (never alone). */
+/* One line, no newline: symbol, kernel, probe, verdict, why, and a note if it was to be amplified and
+ * was not. `color`: ANSI colours (never alone). */
 char *terminal_cell_line(const struct cell *cell, bool color);
 /* Details of what failed, unavailable kernels, the totals. Ends with a newline. */
 char *terminal_summary(const struct run *r, bool color);

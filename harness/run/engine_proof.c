@@ -201,7 +201,7 @@ static struct run *trial_run(const struct trial *t, const char *dir)
 		.smp = 4,
 		.duration_s = params->duration_s ? params->duration_s : usual_s,
 		.seed = PROOF_SEED + t->index,
-		.amplify = DELAY_AUTO,
+		.amplify = AMPLIFY_AUTO,
 		.accel = params->accel,
 		.engine = t->e,
 		.agent_sha256 = t->agent,

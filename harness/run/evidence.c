@@ -13,11 +13,13 @@
 struct reading {
 	struct evidence ev;
 	json_t *hello, *begin, *result, *start, *hang, *dump;	/* borrowed */
+	json_t *amplify, *unamplified, *profile, *amplified, *plan;	/* borrowed */
 	json_t *host_start, *host_end;	/* borrowed */
 	bool enough;
 	double last_counter;
 	size_t status_at, console_at;
 	int64_t first_delay_us, last_delay_us;	/* of the run; -1: no reading yet */
+	int64_t first_injected_us, last_injected_us;	/* the amplifier's part of these */
 	struct hang_cpu *cpus;
 	struct hang_task tasks[HANG_TASKS_MAX];
 	GArray *marks;			/* of struct console_mark */
@@ -35,7 +37,11 @@ void outcome_free(struct outcome *o)
 	g_free(o->accel);
 	g_free(o->amplify);
 	g_free(o->engine_version);
+	g_free(o->unamplified);
 	g_free(o->sites);
+	g_free(o->sites_missing);
+	g_free(o->plan);
+	json_decref(o->delays);
 	json_decref(o->exposure);
 	json_decref(o->limits);
 	json_decref(o->host);
@@ -50,6 +56,16 @@ static const char *get(const json_t *json, const char *key)
 	return json_string_value(json_object_get(json, key));
 }
 
+static void read_delay(struct reading *r, const json_t *event)
+{
+	r->last_delay_us = json_integer_value(json_object_get(event, "delay_us"));
+	r->last_injected_us = json_integer_value(json_object_get(event, "injected_us"));
+	if (r->first_delay_us >= 0)
+		return;
+	r->first_delay_us = r->last_delay_us;
+	r->first_injected_us = r->last_injected_us;
+}
+
 /* The exposure counter of one status reading; the largest step between two is what may be missing
  * behind the last one. */
 static void read_status(struct reading *r, const json_t *event, const struct journal_view *view)
@@ -57,11 +73,8 @@ static void read_status(struct reading *r, const json_t *event, const struct jou
 	json_int_t n = json_integer_value(json_object_get(event, "n"));
 	struct wire_status page = { 0 };
 
-	if (r->begin) {
-		r->last_delay_us = json_integer_value(json_object_get(event, "delay_us"));
-		if (r->first_delay_us < 0)
-			r->first_delay_us = r->last_delay_us;
-	}
+	if (r->begin)
+		read_delay(r, event);
 	if (n <= 0 || (size_t)n > sizeof(page) || r->status_at + n > view->len[STREAM_STATUS])
 		return;
 	memcpy(&page, view->data[STREAM_STATUS] + r->status_at, n);
@@ -99,11 +112,32 @@ static void read_end(struct reading *r, const json_t *event, int64_t at_us)
 		r->ev.ended_us = at_us;
 }
 
+/* What run/amplifier.h tells; false: it is another event. */
+static bool read_amplifier(struct reading *r, json_t *event, const char *name)
+{
+	const struct {
+		const char *name;
+		json_t **last;
+	} events[] = { { "amplify", &r->amplify }, { "unamplified", &r->unamplified },
+		       { "profile", &r->profile }, { "amplified", &r->amplified },
+		       { "plan", &r->plan } };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
+		if (strcmp(name, events[i].name) != 0)
+			continue;
+		*events[i].last = event;
+		return true;
+	}
+	return false;
+}
+
 static void read_event(struct reading *r, json_t *event, const struct journal_view *view)
 {
 	const char *name = get(event, "ev") ?: "";
 	int64_t at_us = json_integer_value(json_object_get(event, "t"));
 
+	if (read_amplifier(r, event, name))
+		return;
 	if (strcmp(name, "chunk") == 0) {
 		if (g_strcmp0(get(event, "stream"), "status") == 0)
 			read_status(r, event, view);
@@ -237,16 +271,17 @@ static void read_hang(struct reading *r)
 	read_tasks(r);
 }
 
-/* Starved is who waited for a host CPU for more than STARVED_SHARE of the probe's run. */
+/* Starved is who waited for a host CPU for more than STARVED_SHARE of the probe's run. Delays that we
+ * made ourselves are no fault of the host's. */
 static void read_starvation(struct reading *r)
 {
 	int64_t run_us = r->ev.ended_us - r->ev.began_us;
+	double injected_us = MAX((double)r->last_injected_us - r->first_injected_us, 0);
+	double waited_us = (double)r->last_delay_us - r->first_delay_us - injected_us;
 
 	if (r->first_delay_us < 0 || run_us <= 0)
 		return;
-	r->ev.starvation = r->last_delay_us - r->first_delay_us > STARVED_SHARE * run_us ?
-				   STARVATION_SEEN :
-				   STARVATION_NONE;
+	r->ev.starvation = waited_us > STARVED_SHARE * run_us ? STARVATION_SEEN : STARVATION_NONE;
 }
 
 static double read_taken(const struct reading *r)
@@ -277,7 +312,6 @@ static void read_all(struct reading *r, const struct journal_view *view)
 	if (json_is_integer(json_object_get(r->hello, "taint")))
 		r->ev.taint_before = json_integer_value(json_object_get(r->hello, "taint"));
 	r->ev.day = get(r->start, "day");
-	r->ev.amplified = get(r->start, "plugin") != NULL;
 	r->ev.host_taken = read_taken(r);
 	r->ev.emulated = g_strcmp0(get(view->spec, "accel"), "tcg") == 0;
 	r->ev.marks = (const struct console_mark *)r->marks->data;
@@ -285,6 +319,54 @@ static void read_all(struct reading *r, const struct journal_view *view)
 	read_result(r);
 	read_hang(r);
 	read_starvation(r);
+}
+
+/* Members that are numbers or text, without the event's own two. */
+static void add_totals(json_t *totals, const json_t *event)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)event, key, value)
+		if (strcmp(key, "t") != 0 && strcmp(key, "ev") != 0 &&
+		    (json_is_integer(value) || json_is_string(value)))
+			json_object_set(totals, key, value);
+}
+
+static json_t *delay_totals(const struct reading *r)
+{
+	json_t *totals;
+
+	if (!r->amplified)
+		return NULL;
+	totals = json_object();
+	add_totals(totals, r->amplified);
+	for (size_t i = 0; r->profile && i < 2; i++) {
+		static const char *const keys[] = { "candidates", "learned" };
+		json_t *value = json_object_get(r->profile, keys[i]);
+
+		if (json_is_integer(value))
+			json_object_set(totals, keys[i], value);
+	}
+	return totals;
+}
+
+static void describe_delays(struct outcome *o, const struct journal_view *view,
+			    const struct reading *r)
+{
+	/* a klab before these events told it by its plugin's arguments */
+	const char *old = get(r->start, "plugin") ? get(view->spec, "amplify") : NULL;
+	const char *level = r->amplify ? get(r->amplify, "level") : old;
+
+	o->delayed = (level && !r->unamplified) || r->last_injected_us > 0;
+	o->amplify = g_strdup(level && !r->unamplified ? level : "off");
+	if (r->unamplified)
+		o->unamplified = g_strdup(get(r->unamplified, "why") ?: "no reason given");
+	if (o->delayed)
+		o->sites = g_strdup(get(r->amplify, "names") ?: get(r->start, "sites"));
+	o->sites_missing = g_strdup(get(r->amplify, "missing"));
+	o->plan = g_strdup(get(r->plan, "file"));
+	o->delays = delay_totals(r);
 }
 
 static struct outcome *describe(const char *dir, const struct journal_view *view,
@@ -302,9 +384,8 @@ static struct outcome *describe(const char *dir, const struct journal_view *view
 	o->nmi_source = g_strdup(get(r->begin, "nmi_source"));
 	o->cpu_model = g_strdup(get(view->spec, "cpu_model"));
 	o->accel = g_strdup(get(view->spec, "accel"));
-	o->amplify = g_strdup(r->ev.amplified ? get(view->spec, "amplify") : "off");
 	o->engine_version = g_strdup(get(json_object_get(view->spec, "engine"), "version"));
-	o->sites = g_strdup(get(r->start, "sites"));
+	describe_delays(o, view, r);
 	o->limits = json_deep_copy(json_object_get(r->begin, "limits")) ?: json_array();
 	o->dump = g_strdup(get(r->dump, "file"));
 	o->no_dump = g_strdup(get(r->dump, "why_not"));

@@ -15,8 +15,14 @@ struct outcome {
 	int64_t began_us;		/* of the probe's run; 0: it never began */
 	int64_t ended_us;
 	char *rung, *nmi_source;	/* or NULL */
-	char *cpu_model, *accel, *amplify, *engine_version;
+	char *cpu_model, *accel, *engine_version;
+	char *amplify;			/* the level that was carried out: "off" where nothing was */
+	char *unamplified;		/* why nothing was though it was asked for, or NULL */
+	bool delayed;			/* vCPUs were delayed, if only until that stopped working */
 	char *sites;			/* symbols that were delayed, or NULL */
+	char *sites_missing;		/* of the user's plan, that the kernel has not, or NULL */
+	json_t *delays;			/* object, what the amplifier did in all; NULL: not recorded */
+	char *plan;			/* file in `dir` with what was delayed at the end, or NULL */
 	json_t *exposure;		/* object: counter name -> number */
 	json_t *limits;			/* array of strings: what the probe could not do */
 	char *dump;			/* file in `dir` with the guest's memory, or NULL */

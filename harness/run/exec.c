@@ -2,7 +2,6 @@
 /* From a job spec to a finished journal. */
 #include "run/exec.h"
 
-#include "amplify/delay.h"
 #include "base/embed.h"
 #include "base/fs.h"
 #include "guest/initramfs.h"
@@ -27,8 +26,7 @@ struct execution {
 	char *initrd;
 	struct symbols *symbols;
 	const char *symbols_from;	/* "image", "guest" or "none" */
-	struct delay_plan delays;
-	char *plugin;
+	struct amplifier *amplifier;
 	struct turn turn;
 };
 
@@ -36,8 +34,7 @@ static void execution_clear(struct execution *x)
 {
 	g_free(x->initrd);
 	symbols_free(x->symbols);
-	delay_plan_clear(&x->delays);
-	g_free(x->plugin);
+	amplifier_free(x->amplifier);
 	turn_end(&x->turn);
 }
 
@@ -162,23 +159,6 @@ static bool get_symbols(struct execution *x, enum job_end *ret_end, GError **err
 	return true;
 }
 
-static bool plan_delays(struct execution *x, GError **error)
-{
-	const struct job *job = x->job;
-	g_autofree char *so = NULL;
-
-	delay_plan_make(job->amplify, (const char *const *)job->amplify_globs, x->symbols,
-			&x->delays);
-	/* the plugin instruments translated code: only TCG translates */
-	if (!x->delays.n_sites || strcmp(job->accel, "tcg") != 0)
-		return true;
-	so = delay_plugin_path(error);
-	if (!so)
-		return false;
-	x->plugin = delay_plan_args(&x->delays, so, job->seed);
-	return true;
-}
-
 static bool execute(struct execution *x, enum job_end *ret_end, GError **error)
 {
 	struct session_params params;
@@ -189,11 +169,10 @@ static bool execute(struct execution *x, enum job_end *ret_end, GError **error)
 		return false;
 	if (*ret_end != JOB_END_DONE)
 		return true;	/* the boot for symbols failed: its journal tells why */
-	if (!plan_delays(x, error))
+	if (!amplifier_new(x->job, x->symbols, &x->amplifier, error))
 		return false;
 	params = session_of(x, SESSION_PROBE);
-	params.plugin = x->plugin;
-	params.sites = x->plugin ? x->delays.names : NULL;
+	params.amplifier = x->amplifier;
 	params.symbols = x->symbols;
 	params.symbols_from = x->symbols_from;
 	progress_say(x->progress, "%s: %s on %u vCPUs", x->job->kernel->id, x->job->probe,

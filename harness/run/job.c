@@ -15,6 +15,7 @@ void job_free(struct job *j)
 	g_free(j->probe);
 	g_strfreev(j->amplify_globs);
 	g_strfreev(j->counters);
+	g_free(j->amplify_plan);
 	g_free(j->accel);
 	g_free(j->cpu_model);
 	engine_free(j->engine);
@@ -105,18 +106,18 @@ json_t *job_to_json(const struct job *j)
 
 	/* the seed is a string: JSON readers elsewhere keep 53 bits of a number */
 	return json_pack("{s:i, s:s, s:i, s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, "
-			 "s:o, s:s?, s:s, s:f, s:s*, s:b, s:b, s:O*, s:O*}",
+			 "s:o, s:s?, s:s, s:f, s:s*, s:b, s:b, s:O*, s:O*, s:s*}",
 			 "schema", JOB_SCHEMA, "cell", j->cell, "attempt", (int)j->attempt, "kernel",
 			 kernel_to_json(j->kernel), "probe", j->probe, "amplify_globs",
 			 list_to_json(j->amplify_globs), "counters", list_to_json(j->counters),
 			 "nmi_hz", (int)j->nmi_hz, "smp", (int)j->smp, "mem_mib", (int)j->mem_mib,
 			 "duration_ms", (int)j->duration_ms, "boot_limit_ms", (int)j->boot_limit_ms, "seed", seed, "amplify",
-			 delay_level_name(j->amplify), "accel", j->accel, "cpu_model", j->cpu_model,
+			 amplify_level_name(j->amplify), "accel", j->accel, "cpu_model", j->cpu_model,
 			 "engine", engine_to_json(j->engine), "engine_trouble", j->engine_trouble,
 			 "agent_sha256", j->agent_sha256, "exposure_target", j->exposure_target,
 			 "exposure_rung", j->exposure_rung,
 			 "alone", j->alone, "dump", j->dump, "console_rules", j->console_rules,
-			 "params", j->params);
+			 "params", j->params, "amplify_plan", j->amplify_plan);
 }
 
 static bool get_ranged(const json_t *json, const char *key, unsigned lo, unsigned hi, unsigned *ret)
@@ -144,10 +145,27 @@ static bool get_numbers(const json_t *json, struct job *j)
 	       get_ranged(json, "duration_ms", 1, 1000000000, &j->duration_ms);
 }
 
+/* A plan that cannot be parsed is no spec: what it delays is what the job is for. */
+static bool get_amplify(const json_t *json, struct job *j, GError **error)
+{
+	const char *level = json_string_value(json_object_get(json, "amplify"));
+	g_autoptr(plan) p = NULL;
+	g_autoptr(GError) why = NULL;
+
+	j->amplify_plan = get_string(json, "amplify_plan");
+	if (!level || !amplify_level_parse(level, &j->amplify) ||
+	    (j->amplify == AMPLIFY_PLAN) != (j->amplify_plan != NULL))
+		return lab_fail(error, LAB_ERROR_INPUT, "not a job spec of schema %d: "
+				"'amplify' is no level, or is 'plan' without one", JOB_SCHEMA);
+	return !j->amplify_plan ||
+	       plan_parse(j->amplify_plan, strlen(j->amplify_plan), &p, &why) ||
+	       lab_fail(error, LAB_ERROR_INPUT, "not a job spec of schema %d: 'amplify_plan': %s",
+			JOB_SCHEMA, why->message);
+}
+
 bool job_from_json(const json_t *json, struct job **ret, GError **error)
 {
 	g_autoptr(job) j = g_new0(struct job, 1);
-	g_autofree char *amplify = get_string(json, "amplify");
 
 	j->cell = get_string(json, "cell");
 	j->probe = get_string(json, "probe");
@@ -165,11 +183,13 @@ bool job_from_json(const json_t *json, struct job **ret, GError **error)
 	j->dump = json_is_true(json_object_get(json, "dump"));
 	j->params = json_deep_copy(json_object_get(json, "params"));
 	j->console_rules = json_deep_copy(json_object_get(json, "console_rules"));
-	if (!get_numbers(json, j) || !amplify || !delay_level_parse(amplify, &j->amplify) ||
-	    !j->cell || !j->probe || !j->accel || !j->cpu_model || !j->agent_sha256 ||
+	if (!get_numbers(json, j) || !j->cell || !j->probe || !j->accel || !j->cpu_model ||
+	    !j->agent_sha256 ||
 	    !j->kernel->id || !j->kernel->image || !j->kernel->sha256 || !j->kernel->release ||
 	    !j->kernel->version || !j->engine->binary || !j->engine->version || !j->engine->sha256)
 		return lab_fail(error, LAB_ERROR_INPUT, "not a job spec of schema %d", JOB_SCHEMA);
+	if (!get_amplify(json, j, error))
+		return false;
 	*ret = g_steal_pointer(&j);
 	return true;
 }

@@ -6,7 +6,7 @@
 #ifndef KLAB_RUN_JOB_H
 #define KLAB_RUN_JOB_H
 
-#include "amplify/delay.h"
+#include "amplify/plan.h"
 #include "base/lab.h"
 #include "conf/probes.h"
 #include "guest/engine.h"
@@ -27,7 +27,8 @@ struct job {
 	unsigned duration_ms;	/* upper limit of the probe's run */
 	unsigned boot_limit_ms;	/* from the engine's start to the guest's hello */
 	uint64_t seed;
-	enum delay_level amplify;
+	enum amplify_level amplify;
+	char *amplify_plan;	/* of AMPLIFY_PLAN: its text (amplify/plan.h); else NULL */
 	char *accel, *cpu_model;
 	struct engine *engine;
 	char *engine_trouble;	/* why this engine cannot be trusted, or NULL */

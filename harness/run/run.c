@@ -136,12 +136,24 @@ static unsigned chosen_nmi_hz(const json_t *params, const struct probe_info *pro
 	return !probe->needs_nmi ? 0 : hz ? json_integer_value(hz) : probe->nmi_hz;
 }
 
+/* The last part of a cell's id. Plans are told apart by their text. */
+static char *name_amplification(const struct plan_options *o)
+{
+	g_autofree char *digest = NULL;
+
+	if (o->amplify != AMPLIFY_PLAN)
+		return g_strdup(amplify_level_name(o->amplify));
+	digest = fs_sha256_bytes(o->amplify_plan, strlen(o->amplify_plan));
+	return g_strdup_printf("plan-%.8s", digest);
+}
+
 struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const struct probe_info *probe,
 			  const struct plan_options *o)
 {
 	unsigned smp = o->smp ? o->smp : 4;
+	g_autofree char *amplification = name_amplification(o);
 	g_autofree char *id = g_strdup_printf("%s.%s.smp%u.%s", kernel->id, probe->name, smp,
-					      delay_level_name(o->amplify));
+					      amplification);
 	struct job plan = {
 		.cell = id,
 		.kernel = (struct kernel *)kernel,
@@ -155,6 +167,7 @@ struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const stru
 		.boot_limit_ms = 1000 * (o->boot_limit_s ? o->boot_limit_s : 60 + 4 * smp),
 		.seed = derive_seed(o->seed, id),
 		.amplify = o->amplify,
+		.amplify_plan = (char *)o->amplify_plan,
 		.accel = (char *)o->accel,
 		.cpu_model = (char *)run_cpu_models(o->accel)[0],
 		.engine = (struct engine *)o->engine,
@@ -363,10 +376,11 @@ static void bench_fill(const struct run *r, const struct cell *cell, struct benc
 		struct outcome *o = cell->outcomes->pdata[i];
 
 		ret->verdicts[i] = o->verdict;
-		ret->how[i] = (struct cell_job){ o->began_us, o->cpu_model, o->alone };
+		ret->how[i] = (struct cell_job){ o->began_us, o->cpu_model, o->alone, o->delayed,
+						 o->seed };
 		/* a rate of amplified runs says nothing on one that had no symbols to delay, nor one of
 		 * BPF programs on what perf does in their place */
-		if (g_strcmp0(o->amplify, delay_level_name(cell->job->amplify)) != 0 ||
+		if (g_strcmp0(o->amplify, amplify_level_name(cell->job->amplify)) != 0 ||
 		    !calibration_same_rung(cell->calibration_rung, o->rung))
 			ret->rule.rate_lower = 0;
 	}
@@ -403,7 +417,7 @@ bool cell_refresh(const struct run *r, struct cell *cell, const struct judge_par
 	if (!cell->outcomes->len)
 		return true;
 	judge_outcomes(r, cell, ret_needs);
-	if (cell->once)
+	if (cell->once || (cell->confirmed && *ret_needs == CELL_SECOND_SEED))
 		*ret_needs = CELL_DONE;
 	cell->done = *ret_needs == CELL_DONE;
 	return true;
@@ -421,7 +435,7 @@ static const struct outcome *first_affected(const struct cell *cell)
 }
 
 /* A guest that never came up may want an older CPU; a surprise is confirmed under another one. */
-static const char *next_model(const struct cell *cell, bool repeats)
+static const char *next_model(const struct cell *cell, enum cell_needs needs)
 {
 	guint n = cell->outcomes->len;
 	const struct outcome *last = n ? cell->outcomes->pdata[n - 1] : NULL;
@@ -429,7 +443,9 @@ static const char *next_model(const struct cell *cell, bool repeats)
 
 	if (strcmp(cell->job->accel, "tcg") != 0)
 		return cell->job->cpu_model;
-	if (repeats)
+	if (needs == CELL_SECOND_SEED && first)
+		return first->cpu_model;
+	if (needs == CELL_SECOND_MODEL || needs == CELL_ALONE)
 		return first && g_strcmp0(first->cpu_model, SECOND_MODEL) == 0 ? THIRD_MODEL :
 										 SECOND_MODEL;
 	return last && !last->began_us ? SECOND_MODEL : cell->job->cpu_model;
@@ -438,18 +454,22 @@ static const char *next_model(const struct cell *cell, bool repeats)
 struct job *cell_next_job(const struct run *r, const struct cell *cell, enum cell_needs needs)
 {
 	struct job *job = job_copy(cell->job);
-	bool repeats = needs == CELL_SECOND_MODEL || needs == CELL_ALONE;
 	struct bench b;
 
 	bench_fill(r, cell, &b);
 	job->attempt = b.n;
 	job->seed += b.n;
 	job->alone = needs == CELL_ALONE;
-	if (!repeats && !r->full_duration)
+	if (needs == CELL_RERUN && !r->full_duration)
 		job->exposure_target = cell_exposure_missing(b.verdicts, b.n, &b.rule);
 	job->exposure_rung = g_strdup(cell->calibration_rung);
+	if (needs != CELL_RERUN && job->amplify_plan) {
+		g_autofree char *plan = job->amplify_plan;
+
+		job->amplify_plan = plan_without_seed(plan);	/* the job's own is another one */
+	}
 	g_free(job->cpu_model);
-	job->cpu_model = g_strdup(next_model(cell, repeats));
+	job->cpu_model = g_strdup(next_model(cell, needs));
 	bench_clear(&b);
 	return job;
 }

@@ -22,6 +22,8 @@ struct cell {
 	char **hazards;			/* ids, of the probe's record */
 	bool foretold;			/* evidence says that this kernel is affected */
 	bool once;			/* no job follows the first, whatever it gave; not saved */
+	bool confirmed;			/* it repeats a failure that stands: what delays may have brought
+					 * about needs no second seed; not saved */
 	char *skip;			/* why it is unsupported without a boot, or NULL */
 	double rate_lower;		/* of the calibration that applies, 0: none */
 	char *calibration;		/* where that rate comes from, or NULL */
@@ -53,7 +55,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(run, run_free)
 struct plan_options {
 	unsigned smp, mem_mib, duration_s, boot_limit_s;	/* 0: the default */
 	uint64_t seed;
-	enum delay_level amplify;
+	enum amplify_level amplify;
+	const char *amplify_plan;	/* of AMPLIFY_PLAN: its text */
 	const char *accel;
 	const struct engine *engine;
 	const char *engine_trouble;

@@ -184,6 +184,7 @@ static void on_begin(struct session *s, json_t *json)
 	if (g_strcmp0(source, "host") == 0 && s->p->job->nmi_hz > 0)
 		nmi_storm_start(&s->storm, s->p->job->nmi_hz, s->p->job->smp, now_us(s));
 	await_canary(s);
+	amplifier_arm(s->p->amplifier, s->guest, s->t0_us);
 	enter(s, STATE_RUN, s->p->job->duration_ms * INT64_C(1000) + GRACE_US +
 				    s->p->job->smp * GRACE_CPU_US);
 }
@@ -201,6 +202,7 @@ static void on_end(struct session *s, json_t *json)
 	if (s->state != STATE_SETUP && s->state != STATE_RUN)
 		return;
 	s->storm.on = false;
+	amplifier_hold(s->p->amplifier, true);
 	s->result_us = now_us(s);
 	enter(s, STATE_SETTLE, GRACE_US + s->p->job->smp * GRACE_CPU_US);
 }
@@ -353,7 +355,7 @@ static void check_exposure(struct session *s)
 {
 	const struct job *job = s->p->job;
 	double had = s->watch.page.counters[0];
-	bool as_planned = (s->p->plugin != NULL) == (job->amplify != DELAY_OFF) && !s->other_rung;
+	bool as_planned = amplifier_as_asked(s->p->amplifier) && !s->other_rung;
 
 	if (s->ended || s->enough || s->state != STATE_RUN || s->splat_us || !as_planned ||
 	    !(job->exposure_target > 0) || had < job->exposure_target)
@@ -421,6 +423,21 @@ static void check_limits(struct session *s)
 	}
 }
 
+/* The guest's last words, and what its vCPUs are at when they are silent, are its own. */
+static void amplify(struct session *s)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (s->ended)
+		return;
+	if (s->state == STATE_RUN)
+		amplifier_hold(s->p->amplifier, s->splat_us || s->watch.state == LIVE_SUSPECT ||
+							s->watch.state == LIVE_SILENT);
+	if (!amplifier_poll(s->p->amplifier, &error))
+		fail(s, JOB_END_LAB, &error);
+	s->watch.injected_us = amplifier_injected_us(s->p->amplifier);
+}
+
 static void look(struct session *s)
 {
 	g_autoptr(GError) error = NULL;
@@ -470,6 +487,7 @@ static void drive(struct session *s)
 		if (!s->ended)
 			inject(s);
 		provoke(s);
+		amplify(s);
 		look(s);
 		settle(s);
 		check_still(s);
@@ -524,6 +542,26 @@ static void note_host(struct session *s, const char *when)
 	note(s, "host", fields, false);
 }
 
+/* An engine that does not take the plugin may do without. */
+static bool start_engine(struct session *s, const char *append, GError **error)
+{
+	const struct job *job = s->p->job;
+	struct guest_spec spec = {
+		.engine = job->engine, .kernel = job->kernel->image, .initrd = s->p->initrd,
+		.append = append, .smp = job->smp, .mem_mib = job->mem_mib, .accel = job->accel,
+		.cpu_model = job->cpu_model, .journal = s->p->replay_of,
+	}, plain = spec;
+	g_autoptr(GError) why = NULL;
+
+	amplifier_spec(s->p->amplifier, &spec);
+	if (guest_start(s->p->backend, &spec, &s->guest, &why))
+		return true;
+	if (amplifier_give_up(s->p->amplifier, why->message))
+		return guest_start(s->p->backend, &plain, &s->guest, error);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
+}
+
 static bool start_guest(struct session *s, GError **error)
 {
 	const struct job *job = s->p->job;
@@ -536,17 +574,13 @@ static bool start_guest(struct session *s, GError **error)
 	note_host(s, "start");
 	make_nonce(s, nonce);
 	append = command_line(nonce);
-	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?}", "day",
-				   day, "backend", s->p->backend->name, "accel", job->accel, "cpu_model",
-				   job->cpu_model, "append", append, "nonce", nonce, "plugin",
-				   s->p->plugin, "sites", s->p->sites, "symbols",
+	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "day", day, "backend",
+				   s->p->backend->name, "accel", job->accel, "cpu_model",
+				   job->cpu_model, "append", append, "nonce", nonce, "symbols",
 				   s->p->symbols_from), true);
-	struct guest_spec spec = {
-		.engine = job->engine, .kernel = job->kernel->image, .initrd = s->p->initrd,
-		.append = append, .smp = job->smp, .mem_mib = job->mem_mib, .accel = job->accel,
-		.cpu_model = job->cpu_model, .plugin = s->p->plugin, .journal = s->p->replay_of,
-	};
-	return guest_start(s->p->backend, &spec, &s->guest, error);
+	if (!amplifier_open(s->p->amplifier, s->journal, error))
+		return false;
+	return start_engine(s, append, error);
 }
 
 static void begin(struct session *s)
@@ -595,6 +629,8 @@ static bool write_end(struct session *s, GError **error)
 	int64_t at_us = now_us(s) - s->t0_us;
 
 	note_host(s, "end");
+	if (!s->failure)
+		amplifier_close(s->p->amplifier, s->p->dir, &s->failure);
 	if (s->failure) {
 		g_propagate_error(error, g_steal_pointer(&s->failure));
 		return false;

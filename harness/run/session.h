@@ -9,6 +9,7 @@
 #include "guest/guest.h"
 #include "judge/judge.h"
 #include "parse/symbols.h"
+#include "run/amplifier.h"
 #include "run/job.h"
 
 #include <signal.h>
@@ -21,8 +22,7 @@ struct session_params {
 	const struct guest_backend *backend;
 	const char *dir;		/* the job's folder; spec.json is there */
 	const char *initrd;
-	const char *plugin;		/* -plugin value, or NULL */
-	const char *sites;		/* names of the delayed symbols, for the journal, or NULL */
+	struct amplifier *amplifier;	/* or NULL: nothing is amplified */
 	const struct symbols *symbols;	/* or NULL: addresses stay numbers */
 	const char *symbols_from;	/* for the journal: "image", "guest", "none"; or NULL */
 	const volatile sig_atomic_t *interrupted;	/* set by a signal: stop; may be NULL */

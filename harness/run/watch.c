@@ -84,6 +84,8 @@ static bool record(struct watch *w, int64_t now_us, const struct wire_status *pa
 
 	if (sched->paused)
 		json_object_set_new(fields, "paused", json_true());
+	if (w->injected_us)
+		json_object_set_new(fields, "injected_us", json_integer(w->injected_us));
 	return journal_stream(w->journal, now_us - w->t0_us, STREAM_STATUS, page,
 			      valid ? used_bytes(page) : 0, fields, error);
 }
@@ -309,6 +311,7 @@ static bool read_page(struct watch *w, int64_t now_us, struct wire_status *ret_p
 	else
 		w->invalid_pages++;
 	w->paused = ret_sched->paused;
+	ret_sched->delay_us += w->injected_us;	/* a vCPU that we hold is not silent */
 	return record(w, now_us, ret_page, valid, ret_sched, error);
 }
 

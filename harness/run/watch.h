@@ -35,6 +35,7 @@ struct watch {
 	bool still_paused;		/* by a pause, which ends when the engine says so */
 	int64_t still_run_us;		/* time that its vCPU threads had had when it was noticed */
 	int64_t lost_us;		/* all ended standstills together */
+	int64_t injected_us;		/* delays of our own that kept vCPUs from running, so far */
 };
 
 void watch_init(struct watch *w, struct guest *guest, struct journal *journal,

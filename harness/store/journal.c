@@ -13,13 +13,16 @@
 static const struct {
 	const char *name, *file;
 	size_t max;
+	bool optional;		/* its file is made by its first bytes */
 } streams[STREAM__COUNT] = {
 	[STREAM_CONSOLE] = { "console", "console.log", JOURNAL_CONSOLE_MAX },
 	[STREAM_WIRE] = { "wire", "wire.log", JOURNAL_WIRE_MAX },
 	[STREAM_STATUS] = { "status", "status.bin", JOURNAL_STATUS_MAX },
+	[STREAM_DELAYS] = { "delays", "delays.log", JOURNAL_DELAYS_MAX, true },
 };
 
 struct journal {
+	char *dir;
 	int events;
 	size_t events_len;
 	int fd[STREAM__COUNT];
@@ -35,6 +38,7 @@ void journal_free(struct journal *j)
 	for (int i = 0; i < STREAM__COUNT; i++)
 		lab_fd_close(&j->fd[i]);
 	g_clear_error(&j->broken);
+	g_free(j->dir);
 	g_free(j);
 }
 
@@ -65,19 +69,38 @@ static int open_fresh(const char *dir, const char *name, GError **error)
 	return fd;
 }
 
+static bool open_stream(struct journal *j, enum journal_stream stream, GError **error)
+{
+	if (j->fd[stream] < 0)
+		j->fd[stream] = open_fresh(j->dir, streams[stream].file, error);
+	return j->fd[stream] >= 0;
+}
+
+static bool remove_optional(const char *dir, GError **error)
+{
+	for (int i = 0; i < STREAM__COUNT; i++) {
+		g_autofree char *path = g_build_filename(dir, streams[i].file, NULL);
+
+		if (streams[i].optional && unlink(path) < 0 && errno != ENOENT)
+			return lab_fail_errno(error, "journal '%s'", path);
+	}
+	return true;
+}
+
 bool journal_create(const char *dir, struct journal **ret, GError **error)
 {
 	g_autoptr(journal) j = g_new0(struct journal, 1);
 
 	memset(j->fd, -1, sizeof(j->fd));
+	j->dir = g_strdup(dir);
 	j->events = open_fresh(dir, "journal.jsonl", error);
 	if (j->events < 0)
 		return false;
-	for (int i = 0; i < STREAM__COUNT; i++) {
-		j->fd[i] = open_fresh(dir, streams[i].file, error);
-		if (j->fd[i] < 0)
+	for (int i = 0; i < STREAM__COUNT; i++)
+		if (!streams[i].optional && !open_stream(j, i, error))
 			return false;
-	}
+	if (!remove_optional(dir, error))
+		return false;
 	if (!journal_event(j, 0, "open", json_pack("{s:s}", "state", "infra/unfinished"), true, error))
 		return false;
 	*ret = g_steal_pointer(&j);
@@ -101,7 +124,7 @@ static bool break_off(struct journal *j, GError **error)
 static bool sync_streams(struct journal *j)
 {
 	for (int i = 0; i < STREAM__COUNT; i++)
-		if (fdatasync(j->fd[i]) < 0)
+		if (j->fd[i] >= 0 && fdatasync(j->fd[i]) < 0)
 			return false;
 	return true;
 }
@@ -151,7 +174,8 @@ bool journal_stream(struct journal *j, int64_t at_us, enum journal_stream stream
 	j->dropped[stream] += len - kept;
 	if (j->dropped[stream])
 		json_object_set_new(event, "dropped", json_integer(j->dropped[stream]));
-	if (!j->broken && !write_all(j->fd[stream], data, kept))
+	if (!j->broken && kept && open_stream(j, stream, &j->broken) &&
+	    !write_all(j->fd[stream], data, kept))
 		lab_fail_errno(&j->broken, "%s", streams[stream].file);
 	j->len[stream] += kept;
 	if (j->broken || (!kept && len && j->dropped[stream] > len)) {
@@ -176,12 +200,17 @@ void journal_view_free(struct journal_view *view)
 	g_free(view);
 }
 
-static bool read_member(const char *dir, const char *name, size_t max, GChecksum *sum, char **ret,
-			size_t *ret_len, GError **error)
+static bool read_member(const char *dir, const char *name, size_t max, bool optional, GChecksum *sum,
+			char **ret, size_t *ret_len, GError **error)
 {
 	g_autofree char *path = g_build_filename(dir, name, NULL);
 	g_autofree char *length = NULL;
 
+	if (optional && !g_file_test(path, G_FILE_TEST_EXISTS)) {
+		*ret = g_strdup("");
+		*ret_len = 0;
+		return true;
+	}
 	if (!fs_read(path, max, ret, ret_len, error))
 		return false;
 	length = g_strdup_printf("%s %zu\n", name, *ret_len);
@@ -229,17 +258,17 @@ bool journal_load(const char *dir, struct journal_view **ret, GError **error)
 	uint64_t told[STREAM__COUNT];
 	size_t len;
 
-	if (!read_member(dir, "spec.json", 1 << 20, sum, &spec, &len, error))
+	if (!read_member(dir, "spec.json", 1 << 20, false, sum, &spec, &len, error))
 		return false;
 	view->spec = json_loadb(spec, len, 0, NULL);
 	if (!json_is_object(view->spec))
 		return lab_fail(error, LAB_ERROR_INPUT, "'%s/spec.json' is no JSON object", dir);
-	if (!read_member(dir, "journal.jsonl", JOURNAL_EVENTS_MAX, sum, &events, &len, error))
+	if (!read_member(dir, "journal.jsonl", JOURNAL_EVENTS_MAX, false, sum, &events, &len, error))
 		return false;
 	view->events = jsonl_parse(events);
 	for (int i = 0; i < STREAM__COUNT; i++)
-		if (!read_member(dir, streams[i].file, streams[i].max, sum, &view->data[i],
-				 &view->len[i], error))
+		if (!read_member(dir, streams[i].file, streams[i].max, streams[i].optional, sum,
+				 &view->data[i], &view->len[i], error))
 			return false;
 	count_chunks(view->events, told);
 	for (int i = 0; i < STREAM__COUNT; i++)
@@ -260,7 +289,8 @@ static bool streams_are_whole(const char *dir, const json_t *events)
 		g_autofree char *path = g_build_filename(dir, streams[i].file, NULL);
 		struct stat st;
 
-		if (stat(path, &st) || (uint64_t)st.st_size < told[i])
+		if ((told[i] || !streams[i].optional) &&
+		    (stat(path, &st) || (uint64_t)st.st_size < told[i]))
 			return false;
 	}
 	return true;

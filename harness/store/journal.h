@@ -8,6 +8,7 @@
  *	console.log	raw bytes of ttyS0	\
  *	wire.log	raw bytes of ttyS1	 > "chunk" events say when how many bytes came
  *	status.bin	status pages as read	/
+ *	delays.log	the amplifier's delays, if there were any (run/amplifier.h): a stream, too
  *
  * Append only; records that matter are fsynced before the next step is taken, and all streams before
  * the "end". A torn last line (kill -9) is dropped by the reader. A journal that could not take one
@@ -24,9 +25,10 @@
 #define JOURNAL_CONSOLE_MAX (16u << 20)
 #define JOURNAL_WIRE_MAX (64u << 20)
 #define JOURNAL_STATUS_MAX (16u << 20)
+#define JOURNAL_DELAYS_MAX (16u << 20)
 #define JOURNAL_EVENTS_MAX (64u << 20)
 
-enum journal_stream { STREAM_CONSOLE, STREAM_WIRE, STREAM_STATUS, STREAM__COUNT };
+enum journal_stream { STREAM_CONSOLE, STREAM_WIRE, STREAM_STATUS, STREAM_DELAYS, STREAM__COUNT };
 
 struct journal;
 typedef struct journal journal;

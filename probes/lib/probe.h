@@ -65,7 +65,7 @@ struct probe_run {
 
 struct probe {
 	const char *name, *summary;
-	const char *const *hazards;  /* ids of probes/hazards.yaml */
+	const char *const *hazards;  /* ids of probes/hazards.yaml; none: it measures the lab */
 	const char *const *kconfig;  /* "CONFIG_X=y" that it cannot do without */
 	const char *const *amplify;  /* globs over kernel symbols, old names and new */
 	const char *const *counters; /* names; [0] is the exposure */
@@ -74,7 +74,8 @@ struct probe {
 	unsigned duration_s;         /* 0 means PROBE_DURATION_S_DEFAULT */
 	bool needs_nmi;              /* the host injects NMIs unless the guest has a PMU */
 	unsigned nmi_hz;             /* injections a second that it wants */
-	bool by_name;                /* kernels of today fail it: it runs where it is asked for */
+	bool by_name;                /* it runs where it is asked for: kernels of today fail it, or
+				      * it measures the lab */
 	bool proves_engine;          /* sound kernels of any age stand it: see klab doctor --engine */
 	enum probe_result (*setup)(struct probe_run *run);
 	void (*worker)(struct probe_run *run, unsigned cpu);

@@ -271,7 +271,7 @@ static bool bench(struct lab *lab, const struct kernel *kernel, unsigned n, GErr
 	g_autofree char *append = NULL, *initrd = NULL, *agent = NULL;
 	g_autofree struct sample *klab = g_new0(struct sample, n + 1), *plain = g_new0(struct sample, n);
 	const char *const probe[] = { "text-poke", NULL };
-	const struct lab_plan plan = { .duration_s = 5, .seed = 1, .amplify = DELAY_OFF };
+	const struct lab_plan plan = { .duration_s = 5, .seed = 1, .amplify = AMPLIFY_OFF };
 	g_autoptr(GPtrArray) probes = NULL;
 	g_autoptr(run) r = NULL;
 	bool ok = dir && probes_select(lab->probes, probe, &probes, error);

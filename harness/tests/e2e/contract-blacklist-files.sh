@@ -6,19 +6,19 @@
 . "$(dirname "$0")/lib_runs.sh"
 name=tracing_blacklist
 
-# run FOLDER VERDICT P_MISSED: a run that judged one Debian build
+# run FOLDER VERDICT P_MISSED [MEMBERS]: a run that judged one Debian build
 run() {
 	mkdir -p "$1"
 	cat >"$1/result.json" <<END
 {"schema":1,"generator":"klab 0","started":"2026-01-02T03:04:05Z","asked_confidence":0.99,
  "engine":{"version":"10","sha256":"$(printf x | sha256sum | cut -c1-64)"},
  "kernels":[{"id":"k","release":"6.1.0-10-amd64","version":"(a@b) #1 SMP PREEMPT_DYNAMIC Debian 6.1.38-1 (2023-07-14)","vendor":"debian","package_version":"6.1.38-1","sha256":"ab"}],
- "cells":[{"kernel":"k","probe":"nmi-user-read","verdict":"$2","kind":"","title":"deadlock: x","p_missed":$3,
+ "cells":[{"kernel":"k","probe":"nmi-user-read","verdict":"$2","kind":"","title":"deadlock: x","p_missed":$3,${4-}
   "jobs":[{"dir":"jobs/a/0","digest":"$(printf y | sha256sum | cut -c1-64)"}]}]}
 END
 }
 run "$SCRATCH/clean" clean 0.0001
-run "$SCRATCH/bad" affected null
+run "$SCRATCH/bad" affected null '"schedule":"reachable",'
 
 # verify_says TEXT CODE [ARGUMENT...]: what klab blacklist verify finds
 verify_says() {
@@ -47,8 +47,11 @@ cmp "$SCRATCH/a/$name.json" "$SCRATCH/other/y.json" >&2 || complain 'the twin de
 [ -e "$SCRATCH/other/$name.md" ] && complain 'files go where they were not asked to go'
 
 # --- the twin is what its schema says
+expect 0 "$KLAB" blacklist generate --from "$SCRATCH/bad" --out "$SCRATCH/delayed"
+jq -e 'any(.measured[]; .schedule == "reachable")' "$SCRATCH/delayed/$name.json" >/dev/null ||
+	complain 'that a failure was found with delays got lost'
 python3 - docs/blacklist.schema.json "$SCRATCH/a/$name.json" "$SCRATCH/declared/$name.json" \
-	results/published/$name.json <<'END' || complain 'a twin is not as docs/blacklist.schema.json says'
+	"$SCRATCH/delayed/$name.json" results/published/$name.json <<'END' || complain 'a twin is not as docs/blacklist.schema.json says'
 import json, sys, jsonschema
 schema, *twins = (json.load(open(name)) for name in sys.argv[1:])
 jsonschema.Draft202012Validator.check_schema(schema)

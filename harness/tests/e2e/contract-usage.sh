@@ -20,6 +20,13 @@ expect 2 "$KLAB" run --smp 1000
 says "--smp"
 expect 2 "$KLAB" run --amplify loud
 says "loud"
+expect 2 "$KLAB" run --amplify 'poke_int3_handler,us=300;f,every=0'
+says "--amplify: line 1, site 2: 'every=0' wants 1..1000000000"
+echo 'f,prob=7' >"$SCRATCH/plan"
+expect 2 "$KLAB" run --amplify "@$SCRATCH/plan"
+says "--amplify: '$SCRATCH/plan': line 1: 'prob=7' wants a chance"
+expect 2 "$KLAB" run --amplify "@$SCRATCH/none"
+says "$SCRATCH/none"
 expect 2 "$KLAB" run --confidence 2
 expect 2 "$KLAB" run operand
 expect 2 "$KLAB" run --resume

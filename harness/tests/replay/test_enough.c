@@ -5,6 +5,7 @@
  */
 #include "base/fs.h"
 #include "parse/wire.h"
+#include "run/amplifier.h"
 #include "run/evidence.h"
 #include "run/session.h"
 #include "store/journal.h"
@@ -116,17 +117,17 @@ static void test_enough(void **unused)
 {
 	static const struct {
 		double target;
-		const char *plugin;
+		bool amplified;		/* as it was asked to be */
 		bool enough;
 		const char *rung;	/* of the rate; the tape's is "perf" */
 	} cases[] = {
-		{ 250, "delay.so", true },
-		{ 970, "delay.so", true },
-		{ 0, "delay.so", false },	/* no rate applies */
-		{ 5000, "delay.so", false },	/* more than the time gives */
-		{ 250, NULL, false },		/* no symbols to delay: the rate says nothing */
-		{ 250, "delay.so", true, "perf" },
-		{ 250, "delay.so", false, "bpf" },	/* another way to do something else */
+		{ 250, true, true },
+		{ 970, true, true },
+		{ 0, true, false },	/* no rate applies */
+		{ 5000, true, false },	/* more than the time gives */
+		{ 250, false, false },	/* no symbols to delay: the rate says nothing */
+		{ 250, true, true, "perf" },
+		{ 250, true, false, "bpf" },	/* another way to do something else */
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -135,11 +136,14 @@ static void test_enough(void **unused)
 		g_autoptr(job) job = make_spec(cases[i].target, cases[i].rung);
 		g_autoptr(outcome) o = NULL;
 		struct session_params params = { .backend = &guest_backend_replay, .dir = out,
-						 .job = job, .replay_of = tape,
-						 .plugin = cases[i].plugin };
+						 .job = job, .replay_of = tape };
+		g_autoptr(amplifier) refused = NULL;
 		double exposure = 0;
 		int64_t at_ms;
 
+		if (!cases[i].amplified)
+			assert_true(amplifier_new(job, NULL, &refused, NULL));
+		params.amplifier = refused;
 		record(tape, job);
 		assert_true(fs_mkdir(out, NULL) && job_save(job, out, NULL));
 		assert_true(session_run(&params, NULL, NULL, NULL));
@@ -153,6 +157,7 @@ static void test_enough(void **unused)
 		assert_true(outcome_load(out, &(struct judge_params){ 0 }, &o, NULL));
 		assert_int_equal(o->verdict.value, VERDICT_CLEAN);
 		assert_int_equal(o->enough, cases[i].enough);
+		assert_int_equal(o->unamplified != NULL, !cases[i].amplified);
 		/* what counts is the probe's last word */
 		assert_true(o->verdict.exposure == 1000);
 	}

@@ -18,10 +18,11 @@
 	"{\"id\":\"k\",\"release\":\"6.1.0-10-amd64\",\"version\":\"(x@y) #1 SMP Debian 6.1.38-1 " \
 	"(2023)\",\"vendor\":\"debian\",\"package_version\":\"6.1.38-1\",\"sha256\":null,"         \
 	"\"built_on\":\"a host\"}"
-#define CELL(verdict, p_missed)                                                                    \
+#define CELL(verdict, p_missed) CELL_WITH(verdict, p_missed, "")
+#define CELL_WITH(verdict, p_missed, more)                                                    \
 	"{\"kernel\":\"k\",\"probe\":\"nmi-user-read\",\"verdict\":\"" verdict                     \
 	"\",\"kind\":\"deadlock\",\"title\":\"deadlock: a <- b\",\"p_missed\":" p_missed           \
-	",\"jobs\":[{\"dir\":\"jobs/x/"                                                            \
+	more ",\"jobs\":[{\"dir\":\"jobs/x/"                                                       \
 	"0\",\"digest\":\"ab\",\"host\":{\"cpus\":2},\"excerpt\":\"e\""                            \
 	"}]}"
 #define RESULT(cells)                                                                              \
@@ -292,6 +293,41 @@ static void test_markdown(void **state)
 	json_decref(document);
 }
 
+/* Found with injected delays: that, and what it means, goes all the way to the page. */
+static void test_reachable(void **state)
+{
+	static const struct {
+		const char *result;
+		bool reachable;
+	} cases[] = {
+		{ RESULT(CELL_WITH("affected", "null", ",\"schedule\":\"reachable\"")), true },
+		{ RESULT(CELL_WITH("affected", "null", ",\"schedule\":\"plain\"")), false },
+		{ RESULT(CELL("affected", "null")), false },
+		{ RESULT(CELL_WITH("clean", "0.01", ",\"schedule\":\"reachable\"")), false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		json_t *document = twin_of(NULL, cases[i].result);
+		const json_t *row = json_array_get(json_object_get(document, "measured"), 0);
+		g_autofree char *page = blacklist_markdown(document);
+		struct blacklist_twin twin = { 0 };
+
+		assert_int_equal(!strcmp(blacklist_text_of(row, "schedule"), "reachable"),
+				 cases[i].reachable);
+		assert_int_equal(json_object_get(row, "schedule") != NULL, cases[i].reachable);
+		assert_int_equal(strstr(page, "deadlock: a &lt;- b (reachable schedule) |") != NULL,
+				 cases[i].reachable);
+		assert_int_equal(strstr(page, "\n*Reachable schedule*: found with") != NULL,
+				 cases[i].reachable);
+		assert_true(blacklist_twin_read(document, &twin, NULL));
+		assert_int_equal(((struct measured *)twin.measured->pdata[0])->reachable,
+				 cases[i].reachable);
+		blacklist_twin_clear(&twin);
+		json_decref(document);
+	}
+}
+
 static json_t *explain(const char *release, const char *version, const char *op)
 {
 	g_autoptr(hazard_set) hazards = NULL;
@@ -339,8 +375,8 @@ int main(void)
 		cmocka_unit_test(test_evidence),     cmocka_unit_test(test_builds),
 		cmocka_unit_test(test_sources),      cmocka_unit_test(test_twin),
 		cmocka_unit_test(test_digest),       cmocka_unit_test(test_diff),
-		cmocka_unit_test(test_diff_refuses), cmocka_unit_test(test_markdown),
-		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_diff_refuses), cmocka_unit_test(test_reachable),
+		cmocka_unit_test(test_markdown),     cmocka_unit_test(test_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 
 /* How a job was run. */
 enum how { USUAL, SECOND, ALONE, ALONE_USUAL };
+enum delays { NO_DELAYS, DELAYS, DELAYS_AGAIN /* with the first job's seed */ };
 
 struct cell_case {
 	const char *name;
@@ -28,6 +29,8 @@ struct cell_case {
 		double exposure;
 		bool retry, splat;
 		enum how how;
+		enum delays delays;
+		bool weak;
 	} job[JOBS_MAX];
 	struct cell_rule rule;
 	enum verdict_value want;
@@ -42,6 +45,15 @@ struct cell_case {
 #define CLEAN_IN(how) { VERDICT_CLEAN, 10, false, false, how }
 #define INFRA(how) { VERDICT_INFRA, 0, false, false, how }
 #define WEATHER(how) { VERDICT_INFRA, 0, true, false, how }
+/* with delays */
+#define SLOW(how) { VERDICT_AFFECTED, 10, false, false, how, DELAYS, true }
+#define SLOW_AGAIN(how) { VERDICT_AFFECTED, 10, false, false, how, DELAYS_AGAIN, true }
+#define AFF_SLOW(how) { VERDICT_AFFECTED, 10, false, true, how, DELAYS }
+#define HANG_SLOW(how) { VERDICT_AFFECTED, 10, false, false, how, DELAYS }
+#define CLEAN_SLOW(how) { VERDICT_CLEAN, 10, false, false, how, DELAYS }
+#define CLEAN_AGAIN(how) { VERDICT_CLEAN, 10, false, false, how, DELAYS_AGAIN }
+#define INCON_SLOW(how) { VERDICT_INCONCLUSIVE, 0, false, false, how, DELAYS }
+#define STALL(how) { VERDICT_AFFECTED, 10, false, false, how, NO_DELAYS, true }
 #define UNSUP { VERDICT_UNSUPPORTED, 0 }
 #define INCON(how) { VERDICT_INCONCLUSIVE, 0, false, false, how }
 #define ASKED { 0.99, 0 }
@@ -106,6 +118,72 @@ static const struct cell_case cell_cases[] = {
 	  CELL_DONE },
 	{ "clean, then a hang", 2, { CLEAN(10), HANG(0) }, ASKED, VERDICT_AFFECTED, CELL_ALONE },
 
+	/* a lockup's or stall's words where vCPUs were delayed: the same plan, another seed */
+	{ "slowed", 1, { SLOW(0) }, FORETOLD, VERDICT_AFFECTED, CELL_SECOND_SEED, 0,
+	  "under injected delay, to be repeated with another seed" },
+	{ "slowed, confirmed", 2, { SLOW(0), SLOW(0) }, FORETOLD, VERDICT_AFFECTED, CELL_DONE, 0,
+	  "under injected delay, and again with another seed" },
+	{ "slowed, the same seed again", 2, { SLOW(0), SLOW_AGAIN(0) }, FORETOLD,
+	  VERDICT_AFFECTED, CELL_SECOND_SEED },
+	{ "slowed, clean with the same seed", 2, { SLOW(0), CLEAN_AGAIN(0) }, FORETOLD,
+	  VERDICT_AFFECTED, CELL_SECOND_SEED },
+	{ "slowed, not confirmed", 2, { SLOW(0), CLEAN_SLOW(0) }, FORETOLD, VERDICT_INCONCLUSIVE,
+	  CELL_DONE, 0, "seen once: 'oops: x' under injected delay; a second run with the same plan "
+			"did not show it" },
+	{ "slowed, then inconclusive", 2, { SLOW(0), INCON_SLOW(0) }, FORETOLD,
+	  VERDICT_INCONCLUSIVE, CELL_DONE, 0, "under injected delay; the second run with the same "
+					      "plan could not tell" },
+	{ "slowed, then clean without delays", 2, { SLOW(0), CLEAN_IN(0) }, FORETOLD,
+	  VERDICT_AFFECTED, CELL_SECOND_SEED },
+	{ "slowed, twice clean without delays", 3, { SLOW(0), CLEAN_IN(0), CLEAN_IN(0) },
+	  FORETOLD, VERDICT_INCONCLUSIVE, CELL_DONE, 0, "could not tell" },
+	{ "slowed, then without delays as well", 2, { SLOW(0), STALL(0) }, FORETOLD,
+	  VERDICT_AFFECTED, CELL_DONE },
+	{ "slowed, then an oops", 2, { SLOW(0), AFF_SLOW(0) }, FORETOLD, VERDICT_AFFECTED,
+	  CELL_DONE },
+	{ "slowed, then a hang", 2, { SLOW(0), HANG_SLOW(0) }, FORETOLD, VERDICT_AFFECTED,
+	  CELL_DONE },
+	{ "slowed, got lost", 2, { SLOW(0), WEATHER(0) }, FORETOLD, VERDICT_AFFECTED,
+	  CELL_SECOND_SEED },
+	{ "slowed, got lost, confirmed", 3, { SLOW(0), WEATHER(0), SLOW(0) }, FORETOLD,
+	  VERDICT_AFFECTED, CELL_DONE },
+	{ "slowed, got lost, not confirmed", 3, { SLOW(0), WEATHER(0), CLEAN_SLOW(0) }, FORETOLD,
+	  VERDICT_INCONCLUSIVE, CELL_DONE, 0, "did not show it" },
+	{ "slowed, got lost twice", 3, { SLOW(0), WEATHER(0), WEATHER(0) }, FORETOLD,
+	  VERDICT_INCONCLUSIVE, CELL_DONE, 0, "could not tell" },
+	{ "slowed, the lab failed", 2, { SLOW(0), INFRA(0) }, FORETOLD, VERDICT_INCONCLUSIVE,
+	  CELL_DONE, 0, "could not tell" },
+	{ "clean, then slowed", 2, { CLEAN_SLOW(0), SLOW(0) }, FORETOLD, VERDICT_AFFECTED,
+	  CELL_SECOND_SEED },
+	{ "weather, then slowed", 2, { WEATHER(0), SLOW(SECOND) }, FORETOLD, VERDICT_AFFECTED,
+	  CELL_SECOND_SEED },
+	{ "a stall without delays", 1, { STALL(0) }, FORETOLD, VERDICT_AFFECTED, CELL_DONE },
+	{ "an oops with delays", 1, { AFF_SLOW(0) }, FORETOLD, VERDICT_AFFECTED, CELL_DONE },
+	{ "a hang with delays", 1, { HANG_SLOW(0) }, FORETOLD, VERDICT_AFFECTED, CELL_DONE },
+	/* not foretold: the repetition that is due anyway does for both */
+	{ "slowed surprise", 1, { SLOW(0) }, ASKED, VERDICT_AFFECTED, CELL_ALONE },
+	{ "slowed surprise, 2 of 2", 2, { SLOW(0), SLOW(ALONE) }, ASKED, VERDICT_AFFECTED,
+	  CELL_DONE, 0, "seen in 2 of 2 runs" },
+	{ "slowed surprise, the same seed", 2, { SLOW(0), SLOW_AGAIN(ALONE) }, ASKED,
+	  VERDICT_AFFECTED, CELL_ALONE },
+	{ "slowed surprise, in company", 2, { SLOW(0), SLOW(SECOND) }, ASKED, VERDICT_AFFECTED,
+	  CELL_ALONE },
+	{ "slowed surprise, 2 of 3", 3, { SLOW(0), CLEAN_SLOW(ALONE), SLOW(ALONE) }, ASKED,
+	  VERDICT_AFFECTED, CELL_DONE, 0, "seen in 2 of 3 runs" },
+	{ "slowed surprise, 1 of 3", 3, { SLOW(0), CLEAN_SLOW(ALONE), CLEAN_SLOW(ALONE) }, ASKED,
+	  VERDICT_INCONCLUSIVE, CELL_DONE, 0, "under injected delay; 1 of 3 runs" },
+	{ "slowed surprise, clean without delays", 3, { SLOW(0), CLEAN_IN(ALONE), CLEAN_IN(ALONE) },
+	  ASKED, VERDICT_INCONCLUSIVE, CELL_DONE, 0, "could not tell" },
+	{ "a stall without delays, not foretold", 3,
+	  { STALL(0), CLEAN_IN(ALONE), CLEAN_IN(ALONE) }, ASKED, VERDICT_INCONCLUSIVE, CELL_DONE, 0,
+	  "'oops: x'; 1 of 3 runs" },
+	{ "an oops with delays, not foretold", 1, { AFF_SLOW(0) }, ASKED, VERDICT_AFFECTED,
+	  CELL_SECOND_MODEL },
+	{ "an oops with delays, confirmed without", 2, { AFF_SLOW(0), AFF(SECOND) }, ASKED,
+	  VERDICT_AFFECTED, CELL_DONE },
+	{ "slowed under KVM", 2, { SLOW(0), SLOW(ALONE_USUAL) }, KVM, VERDICT_AFFECTED,
+	  CELL_DONE },
+
 	{ "clean, then foretold failure", 2, { CLEAN(10), AFF(0) }, FORETOLD, VERDICT_AFFECTED,
 	  CELL_DONE },
 	{ "weather, then affected", 2, { WEATHER(0), AFF(0) }, FORETOLD, VERDICT_AFFECTED,
@@ -149,12 +227,15 @@ static void jobs_make(const struct cell_case *cc, struct verdict *jobs, struct c
 			.failed_us = failed ? 5 * SEC : 0,
 			.retry = cc->job[i].retry,
 			.splat = cc->job[i].splat,
+			.weak = cc->job[i].weak,
 			.findings = g_strsplit("f1 f2", " ", 0),
 		};
 		how[i] = (struct cell_job){
 			.began_us = 3 * SEC,
 			.cpu_model = h == SECOND || h == ALONE ? "Haswell-noTSX" : "max",
 			.alone = h == ALONE || h == ALONE_USUAL,
+			.delayed = cc->job[i].delays != NO_DELAYS,
+			.seed = cc->job[i].delays == DELAYS_AGAIN ? 7 : 7 + i,
 		};
 	}
 }
@@ -201,31 +282,34 @@ static void test_cells(void **unused)
 
 /*
  * Whatever jobs say, repetitions come to an end, and an unforetold failure is believed only if two
- * jobs saw it under conditions that count.
+ * jobs saw it under conditions that count; so is a foretold one that delays may have brought about.
  */
 static void test_every_course_ends(void **unused)
 {
 	static const enum verdict_value values[] = { VERDICT_AFFECTED, VERDICT_CLEAN,
 						     VERDICT_INCONCLUSIVE, VERDICT_UNSUPPORTED,
 						     VERDICT_INFRA, VERDICT_INFRA };
-	const struct cell_rule rule = { 0.99, 0.1 };
+	enum { SILENT, SPLAT, SLOWED, SLOWED_FORETOLD, SORTS };
 
-	for (unsigned course = 0; course < 6 * 6 * 6 * 6 * 6 * 6 * 2; course++) {
+	for (unsigned course = 0; course < 6 * 6 * 6 * 6 * 6 * 6 * SORTS; course++) {
+		unsigned sort = course % SORTS;
+		const struct cell_rule rule = { 0.99, 0.1, sort == SLOWED_FORETOLD };
 		struct verdict jobs[6] = { 0 };
 		struct cell_job how[6] = { 0 };
 		enum cell_needs needs = CELL_RERUN;
 		struct cell_verdict cv = { 0 };
 		unsigned n = 0, seen = 0;
 
-		for (unsigned pick = course / 2; needs != CELL_DONE && n < 6; pick /= 6) {
+		for (unsigned pick = course / SORTS; needs != CELL_DONE && n < 6; pick /= 6) {
 			unsigned which = pick % 6;
 			bool repeats = needs == CELL_SECOND_MODEL || needs == CELL_ALONE;
 
 			jobs[n] = (struct verdict){ .value = values[which], .retry = which == 4,
 						    .reason = (char *)"r", .exposure = 20,
-						    .splat = course % 2 };
+						    .splat = sort == SPLAT,
+						    .weak = sort >= SLOWED };
 			how[n] = (struct cell_job){ 1, repeats ? "second" : "max",
-						    needs == CELL_ALONE };
+						    needs == CELL_ALONE, sort >= SLOWED, n };
 			seen += values[which] == VERDICT_AFFECTED;
 			n++;
 			cell_verdict_clear(&cv);

@@ -219,6 +219,34 @@ static const struct {
 	  "\tint3_emulate_jmp(regs, regs_get_register(regs, offs));\n"
 	  "}\n",
 	  "int3_emulate_push", "int3_emulate_call(regs, regs_get_register(regs, offs));" },
+	{ "eventfd-lost-update",
+	  "static ssize_t eventfd_write(struct file *file, const char __user *buf, size_t count,\n"
+	  "\t\t\t     loff_t *ppos)\n"
+	  "{\n"
+	  "\tspin_lock_irq(&ctx->wqh.lock);\n"
+	  "\tif (likely(res > 0)) {\n"
+	  "\t\tctx->count += ucnt;\n"
+	  "\t\tif (waitqueue_active(&ctx->wqh))\n"
+	  "\t\t\twake_up_locked_poll(&ctx->wqh, EPOLLIN);\n"
+	  "\t}\n"
+	  "\tspin_unlock_irq(&ctx->wqh.lock);\n"
+	  "\n"
+	  "\treturn res;\n"
+	  "}\n",
+	  "{\n\t\tctx->count",
+	  "\tspin_unlock_irq(&ctx->wqh.lock);\n\tif (res > 0)\n\t\tctx->count += ucnt;\n" },
+	{ "futex-lock-order",
+	  "static inline void\n"
+	  "double_lock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2)\n"
+	  "{\n"
+	  "\tif (hb1 > hb2)\n"
+	  "\t\tswap(hb1, hb2);\n"
+	  "\n"
+	  "\tspin_lock(&hb1->lock);\n"
+	  "\tif (hb1 != hb2)\n"
+	  "\t\tspin_lock_nested(&hb2->lock, SINGLE_DEPTH_NESTING);\n"
+	  "}\n",
+	  "swap", "static void noinline double_lock_hb(" },
 };
 
 static void small_patches_apply_once(void **state)

@@ -61,7 +61,7 @@ static void probes_and_hazards_know_each_other(void **state)
 	for (unsigned i = 0; i < probes->len; i++) {
 		const struct probe_info *p = g_ptr_array_index(probes, i);
 
-		assert_true(*p->hazards);
+		assert_true(*p->hazards || p->by_name);	/* a fixture looks for none */
 		for (char **id = p->hazards; *id; id++) {
 			const struct hazard *h = hazard_set_find(all, *id);
 

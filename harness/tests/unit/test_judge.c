@@ -43,6 +43,14 @@
 	"[   25.000000] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\r\n"                 \
 	"[   25.000100] Call Trace:\r\n"                                                           \
 	"[   25.000300]  copy_from_user_nofault+0x25/0x30\r\n"
+#define HUNG                                                                                       \
+	"[   45.000000] INFO: task churn:71 blocked for more than 30 seconds.\r\n"                 \
+	"[   45.000100]       Not tainted 6.1.0 #1\r\n"                                            \
+	"[   45.000200] Call Trace:\r\n"                                                           \
+	"[   45.000300]  __mutex_lock+0x25/0x30\r\n"
+#define WORKQUEUE                                                                                  \
+	"[   45.000000] BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for "     \
+	"33s!\r\n"
 #define WARNED                                                                                     \
 	"[    4.000000] WARNING: CPU: 0 PID: 9 at kernel/events/core.c:1 perf_foo+0x1/0x2\r\n"     \
 	"[    4.000100] ---[ end trace 0000000000000000 ]---\r\n"
@@ -54,7 +62,7 @@
 /* --- one job ------------------------------------------------------------------------------- */
 
 enum { NOT_BEGUN = 1 << 0, STARVED = 1 << 1, DISTRUSTED = 1 << 2, DROPPED = 1 << 3,
-       TAINT_KNOWN = 1 << 4, RETRY = 1 << 5, HOST_UNKNOWN = 1 << 6 };
+       TAINT_KNOWN = 1 << 4, RETRY = 1 << 5, HOST_UNKNOWN = 1 << 6, WEAK = 1 << 7 };
 
 struct job_case {
 	const char *name;
@@ -153,18 +161,24 @@ static const struct job_case job_cases[] = {
 	  VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "does not hold" },
 
 	/* lockups and stalls need a second witness */
-	{ "soft lockup, host fine", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT SOFT, 0, 0,
+	{ "soft lockup, host fine", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT SOFT, WEAK, 0,
 	  VERDICT_AFFECTED, KIND_LOCKUP, "soft lockup in find_vmap_area" },
 	{ "soft lockup, host starved", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT SOFT, STARVED, 0,
 	  VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "host that held the guest back" },
 	{ "soft lockup, host unknown", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT SOFT, HOST_UNKNOWN,
 	  0, VERDICT_INCONCLUSIVE, KIND_NONE, NULL, "may have held" },
-	{ "soft lockup panics", JOB_END_GUEST_EXIT, PROBE_NONE, NULL, 5, BOOT SOFT SOFT_PANIC, 0,
-	  0, VERDICT_AFFECTED, KIND_LOCKUP, "soft lockup in find_vmap_area" },
+	{ "soft lockup panics", JOB_END_GUEST_EXIT, PROBE_NONE, NULL, 5, BOOT SOFT SOFT_PANIC,
+	  WEAK, 0, VERDICT_AFFECTED, KIND_LOCKUP, "soft lockup in find_vmap_area" },
 	{ "soft lockup panics, starved", JOB_END_GUEST_EXIT, PROBE_NONE, NULL, 5,
 	  BOOT SOFT SOFT_PANIC, STARVED, 0, VERDICT_INCONCLUSIVE },
-	{ "stall, host fine", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT STALL, 0, 0,
+	{ "stall, host fine", JOB_END_DONE, PROBE_PASS, NULL, 5, BOOT STALL, WEAK, 0,
 	  VERDICT_AFFECTED, KIND_RCU_STALL, "RCU stall in copy_from_user_nofault" },
+	{ "hung task, host fine", JOB_END_TIMEOUT, PROBE_NONE, NULL, 5, BOOT HUNG, WEAK, 0,
+	  VERDICT_AFFECTED, KIND_HUNG_TASK, "hung" },
+	{ "workqueue lockup", PASSED, BOOT WORKQUEUE, WEAK, 0, VERDICT_AFFECTED, KIND_LOCKUP,
+	  "workqueue lockup" },
+	{ "soft lockup, then an oops", JOB_END_SPLAT, PROBE_NONE, NULL, 5, BOOT SOFT OOPS, 0, 0,
+	  VERDICT_AFFECTED, KIND_OOPS, "poke_int3_handler" },
 	{ "stall, host starved", JOB_END_TIMEOUT, PROBE_NONE, NULL, 5, BOOT STALL, STARVED, 0,
 	  VERDICT_INCONCLUSIVE },
 	{ "soft lockup, then silence", JOB_END_HANG, PROBE_NONE, NULL, 5, BOOT SOFT, STARVED, 0,
@@ -182,7 +196,7 @@ static const struct job_case job_cases[] = {
 	{ "taint D", PASSED, BOOT, TAINT_KNOWN, 1 << 7, VERDICT_AFFECTED, KIND_OOPS, "tainted 'D'" },
 	{ "taint B", PASSED, BOOT, TAINT_KNOWN, 1 << 5, VERDICT_AFFECTED, KIND_CORRUPTION,
 	  "tainted 'B'" },
-	{ "taint L", PASSED, BOOT, TAINT_KNOWN, 1 << 14, VERDICT_AFFECTED, KIND_LOCKUP, "'L'" },
+	{ "taint L", PASSED, BOOT, TAINT_KNOWN | WEAK, 1 << 14, VERDICT_AFFECTED, KIND_LOCKUP, "'L'" },
 	{ "taint L, starved", PASSED, BOOT, TAINT_KNOWN | STARVED, 1 << 14, VERDICT_INCONCLUSIVE },
 	{ "taint W unseen", PASSED, BOOT, TAINT_KNOWN, 1 << 9, VERDICT_INCONCLUSIVE, KIND_NONE,
 	  NULL, "taint 'W'" },
@@ -247,6 +261,8 @@ static void check_job(const struct job_case *jc, const struct verdict *v)
 		fail_msg("%s: failed at %ld", jc->name, (long)v->failed_us);
 	if (v->retry != !!(jc->flags & RETRY))
 		fail_msg("%s: retry", jc->name);
+	if (v->weak != !!(jc->flags & WEAK) || (v->weak && v->splat))
+		fail_msg("%s: weak %d, splat %d", jc->name, v->weak, v->splat);
 }
 
 static void test_jobs(void **unused)

@@ -60,6 +60,9 @@ static void cells_speak_of_operations(void **state)
 		{ CELL("my-probe", "affected", ",\"hazard\":\"text-poke-race\""),
 		  "my-probe text-poke" },
 		{ CELL("ftrace-call-skipped", "clean", ""), "ftrace-call-skipped" },
+		/* they measure the lab */
+		{ CELL("shared-counter", "clean", ""), "" },
+		{ CELL("lock-order", "affected", ""), "" },
 		/* its name is an operation that it does not press on */
 		{ CELL("ftrace-flip", "clean", ""), "ftrace-flip" },
 		{ CELL("fentry-spin-lock", "clean", ""), "fentry-spin-lock" },

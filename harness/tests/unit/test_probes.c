@@ -107,7 +107,7 @@ static void records_are_whole(void **state)
 		const struct probe_info *p = probes->pdata[i];
 
 		assert_non_null(p->counters[0]);
-		assert_non_null(p->hazards[0]);
+		assert_true(p->hazards[0] || p->by_name);	/* a fixture looks for none */
 		prove += p->proves_engine;
 		for (guint k = 0; k < p->knobs->len; k++) {
 			const struct probe_knob *knob = p->knobs->pdata[k];

@@ -42,7 +42,7 @@ static struct cell *add_cell(struct run *r, const char *probe, const char *accel
 		.counters = counters, .min_cpus = 1, .duration_s = 20,
 	};
 	const struct plan_options options = {
-		.smp = 4, .seed = 1, .amplify = DELAY_AUTO, .accel = accel, .engine = &an_engine,
+		.smp = 4, .seed = 1, .amplify = AMPLIFY_AUTO, .accel = accel, .engine = &an_engine,
 		.agent_sha256 = "22",
 	};
 
@@ -94,8 +94,10 @@ static void next_jobs(void **unused)
 	add_outcome(cell, VERDICT_AFFECTED, "max", 3);
 	check_job(r, cell, CELL_SECOND_MODEL, "Haswell-noTSX", false, 0);
 	check_job(r, cell, CELL_ALONE, "Haswell-noTSX", true, 0);
+	check_job(r, cell, CELL_SECOND_SEED, "max", false, 0);	/* this one under the same */
 	add_outcome(native, VERDICT_AFFECTED, "host", 3);
 	check_job(r, native, CELL_ALONE, "host", true, 0);
+	check_job(r, native, CELL_SECOND_SEED, "host", false, 0);
 }
 
 static void next_job_of_old_kernels(void **unused)
@@ -107,6 +109,24 @@ static void next_job_of_old_kernels(void **unused)
 	add_outcome(cell, VERDICT_INFRA, "max", 0);
 	add_outcome(cell, VERDICT_AFFECTED, "Haswell-noTSX", 0);
 	check_job(r, cell, CELL_SECOND_MODEL, "qemu64", false, 0);
+	check_job(r, cell, CELL_SECOND_SEED, "Haswell-noTSX", false, 0);
+}
+
+/* A plan may bring a seed along: what repeats it to see whether it was luck draws another. */
+static void next_job_of_a_plan(void **unused)
+{
+	g_autoptr(run) r = run_new(dir, 0.99);
+	struct cell *cell = add_cell(r, "p", "tcg");
+	g_autoptr(job) again = NULL, other = NULL;
+
+	cell->job->amplify = AMPLIFY_PLAN;
+	cell->job->amplify_plan = g_strdup("f,every=8\nseed=7\n");
+	add_outcome(cell, VERDICT_AFFECTED, "max", 3);
+	again = cell_next_job(r, cell, CELL_RERUN);
+	other = cell_next_job(r, cell, CELL_SECOND_SEED);
+	assert_string_equal(again->amplify_plan, cell->job->amplify_plan);
+	assert_non_null(strstr(other->amplify_plan, "f,every=8"));
+	assert_null(strstr(other->amplify_plan, "seed"));
 }
 
 /* A run that could not be amplified says nothing to a rate of amplified ones. */
@@ -142,6 +162,64 @@ static void specs_round_trip(void **unused)
 	assert_true(job_from_json(json, &old, NULL));
 	assert_true(!old->alone && old->exposure_target == 0);
 	json_decref(json);
+}
+
+static void specs_of_plans(void **unused)
+{
+	static const char *const bad[] = { "", "f,us=0", "# nothing" };
+	g_autoptr(run) r = run_new(dir, 0.99);
+	struct cell *cell = add_cell(r, "p", "tcg");
+	g_autoptr(job) back = NULL;
+	json_t *json = job_to_json(cell->job);
+	struct job *none;
+
+	assert_null(json_object_get(json, "amplify_plan"));
+	json_object_set_new(json, "amplify", json_string("plan"));
+	assert_false(job_from_json(json, &none, NULL));
+	for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+
+		json_object_set_new(json, "amplify_plan", json_string(bad[i]));
+		assert_false(job_from_json(json, &none, &error));
+		assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_INPUT));
+		assert_non_null(strstr(error->message, "'amplify_plan': "));
+	}
+	json_object_set_new(json, "amplify_plan", json_string("f+4,us=5\nseed=3"));
+	assert_true(job_from_json(json, &back, NULL));
+	assert_true(back->amplify == AMPLIFY_PLAN);
+	json_decref(json);
+	json = job_to_json(back);
+	assert_string_equal(json_string_value(json_object_get(json, "amplify_plan")),
+			    "f+4,us=5\nseed=3");
+	/* a plan of no level that has one */
+	json_object_set_new(json, "amplify", json_string("auto"));
+	assert_false(job_from_json(json, &none, NULL));
+	json_decref(json);
+}
+
+/* Cells of different plans lie in different folders. */
+static void ids_tell_plans_apart(void **unused)
+{
+	static const char *const plans[] = { NULL, "f,us=5", "f,us=6" };
+	static const char *const want[] = { "k.p.smp4.auto", "k.p.smp4.plan-722d668a",
+					    "k.p.smp4.plan-46e37146" };
+	const struct probe_info info = {
+		.name = (char *)"p", .hazards = none, .kconfig = none, .amplify = globs,
+		.counters = counters, .min_cpus = 1, .duration_s = 20,
+	};
+	g_autoptr(run) r = run_new(dir, 0.99);
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(plans); i++) {
+		const struct plan_options options = {
+			.seed = 1, .amplify = plans[i] ? AMPLIFY_PLAN : AMPLIFY_AUTO,
+			.amplify_plan = plans[i], .accel = "tcg", .engine = &an_engine,
+			.agent_sha256 = "22",
+		};
+		const struct cell *cell = run_add_cell(r, &an_image, &info, &options);
+
+		assert_string_equal(cell->job->cell, want[i]);
+		assert_true(g_strcmp0(cell->job->amplify_plan, plans[i]) == 0);
+	}
 }
 
 static void plans_round_trip(void **unused)
@@ -335,7 +413,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_jobs),	    cmocka_unit_test(next_job_of_old_kernels),
+		cmocka_unit_test(next_job_of_a_plan),
 		cmocka_unit_test(no_target_unamplified), cmocka_unit_test(specs_round_trip),
+		cmocka_unit_test(specs_of_plans),   cmocka_unit_test(ids_tell_plans_apart),
 		cmocka_unit_test(plans_round_trip), cmocka_unit_test(repeats_alone),
 	};
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Symbol lists, and the delay plans that are made of them. */
+/* Symbol lists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "amplify/delay.h"
 #include "parse/symbols.h"
 
 #include <string.h>
@@ -55,44 +54,11 @@ static void test_empty(void **state)
 	assert_null(symbols_glob(s, "*", &at));
 }
 
-static void test_plan_binds_globs(void **state)
-{
-	const char *const globs[] = { "poke_int3_handler", "text_poke_bp*", "not_there", NULL };
-	g_autoptr(symbols) s = symbols_parse(list, strlen(list));
-	struct delay_plan plan;
-	g_autofree char *args = NULL;
-
-	delay_plan_make(DELAY_AUTO, globs, s, &plan);
-	assert_int_equal(plan.n_sites, 3);
-	assert_string_equal(plan.names, "poke_int3_handler text_poke_bp text_poke_bp_batch");
-	args = delay_plan_args(&plan, "p.so", 9);
-	/* a site ends with its function, and at the latest after DELAY_SITE_BYTES */
-	assert_string_equal(args, "p.so,every=256,us=100-600,seed=9,"
-				  "site=ffffffff81000300-ffffffff81000320,"
-				  "site=ffffffff81000320-ffffffff810003a0,"
-				  "site=ffffffff81000400-ffffffff81000480");
-	delay_plan_clear(&plan);
-}
-
-static void test_plan_without_sites(void **state)
-{
-	const char *const globs[] = { "poke_int3_handler", NULL };
-	g_autoptr(symbols) s = symbols_parse(list, strlen(list));
-	struct delay_plan plan;
-
-	delay_plan_make(DELAY_OFF, globs, s, &plan);
-	assert_null(delay_plan_args(&plan, "p.so", 9));
-	delay_plan_make(DELAY_AUTO, globs, NULL, &plan);
-	assert_null(delay_plan_args(&plan, "p.so", 9));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_plan_binds_globs),
-		cmocka_unit_test(test_plan_without_sites),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
