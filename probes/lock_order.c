@@ -21,6 +21,7 @@
 #define PAIRS 16
 #define PAIR_NS 1000000000ull
 #define PAUSE_US 10000
+#define PHASE_LOOPS 1000000 /* a few ms in an emulator */
 
 static struct {
 	uint32_t word[PAIRS][2];
@@ -34,13 +35,16 @@ static long requeue(uint32_t *from, uint32_t *to)
 	return syscall(SYS_futex, from, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 1, 1l, to, 0);
 }
 
-/* Half as long to half as long again: who pauses alike never meets. */
+/* Half as long to half as long again: who pauses alike never meets. A young kernel's timers fire at
+ * ticks, which all CPUs have at once: without the work, these two would meet at nearly each. */
 static void rest(uint64_t *rand, unsigned us)
 {
 	uint64_t ns = (us / 2 + rand_next(rand) % us) * 1000ull;
 	struct timespec ts = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 
 	nanosleep(&ts, NULL);
+	for (unsigned loops = rand_next(rand) % PHASE_LOOPS; loops; loops--)
+		__asm__ volatile("" ::: "memory");
 }
 
 /* The last two CPUs: the first one has the guest's interrupts. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * When which vCPU is held up, without an emulator's help. See jitter.h. Pure: the same seed and number
- * of vCPUs give the same actions for ever.
+ * When which vCPU is held up, without an emulator's help. See jitter.h. Pure: the same seed and
+ * number of vCPUs give the same actions for ever.
  *
  * The idea is rr's chaos mode (rr-project.org, "Introducing rr Chaos Mode", 2016): a few long
  * interruptions at random places find what many short ones do not, as the others then get through
@@ -10,11 +10,11 @@
 #include "amplify/jitter.h"
 
 #define STOP_MIN_US 1000
-#define STRETCH_MIN_US 5000	/* of squeezes and idle stretches */
+#define STRETCH_MIN_US 5000 /* of squeezes and idle stretches */
 #define STRETCH_MAX_US 50000
 #define GAP_MIN_US 1000
 #define GAP_MAX_US 10000
-#define STOP_SHARE 5	/* stops take 1 part in so many, of all time and so of any vCPU's */
+#define STOP_SHARE 5 /* stops take 1 part in so many, of all time and so of any vCPU's */
 
 void jitter_init(struct jitter *j, unsigned vcpus, uint64_t seed)
 {

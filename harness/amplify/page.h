@@ -23,7 +23,7 @@
 #define AMP_MAGIC UINT64_C(0x31706d6162616c6b) /* "klabamp1", little-endian */
 #define AMP_SITES_MAX 512
 #define AMP_VCPUS_MAX 256
-#define AMP_CANDIDATES_MAX 2048
+#define AMP_CANDIDATES_MAX 16384 /* a busy second of a whole kernel has some 13 000 */
 #define AMP_LOG_MAX 32768     /* a power of 2 */
 #define AMP_TROUBLE_MAX 160
 #define AMP_DELAY_MAX_US 5000 /* one delay */

@@ -91,12 +91,12 @@ struct queue {
 	unsigned head, tail;
 };
 
-/* Of atomics by turns a rare one and a frequent one: those are the lock functions. */
-static const struct amp_candidate *queue_take(struct queue *q, bool both_ends)
+/* By turns a rare one and a frequent one: what the probe does all the time is among those. */
+static const struct amp_candidate *queue_take(struct queue *q)
 {
 	if (q->head + q->tail >= q->all->len)
 		return NULL;
-	if (both_ends && q->head > q->tail)
+	if (q->head > q->tail)
 		return q->all->pdata[q->all->len - ++q->tail];
 	return q->all->pdata[q->head++];
 }
@@ -126,7 +126,7 @@ static unsigned take_by_turns(struct queue *queues, struct amp_site *ret, unsign
 
 	for (unsigned i = 0; n < max && missed < G_N_ELEMENTS(turns); i++) {
 		enum kind kind = turns[i % G_N_ELEMENTS(turns)];
-		const struct amp_candidate *c = queue_take(&queues[kind], kind == KIND_ATOMIC);
+		const struct amp_candidate *c = queue_take(&queues[kind]);
 
 		missed = c ? 0 : missed + 1;
 		if (c)

@@ -355,11 +355,13 @@ void amplifier_arm(struct amplifier *a, struct guest *guest, int64_t t0_us)
 
 void amplifier_hold(struct amplifier *a, bool hold)
 {
-	if (!works(a) || !a->page || a->held == hold || a->phase == PHASE_IDLE ||
-	    a->phase == PHASE_OVER)
+	if (!works(a) || a->held == hold || a->phase == PHASE_IDLE || a->phase == PHASE_OVER)
 		return;
 	a->held = hold;
-	set_armed(a, !hold);
+	if (a->jitter)
+		jitter_host_rest(a->jitter, hold);
+	else
+		set_armed(a, !hold);
 }
 
 /* --- the log of delays -------------------------------------------------------------------------- */

@@ -4,12 +4,12 @@
  *
  * A vCPU is attached to for one stop and let go after it, so that between stops its signals (kicks
  * under KVM) go their usual way. Whatever stop comes first will do: in a signal's delivery-stop the
- * signal waits as the thread does and goes on with PTRACE_DETACH; in a group-stop the kernel restores
- * that on PTRACE_DETACH. ptrace(2) listens to one thread, so one thread does all of this.
+ * signal waits as the thread does and goes on with PTRACE_DETACH; in a group-stop the kernel
+ * restores that on PTRACE_DETACH. ptrace(2) listens to one thread, so one thread does all of this.
  *
  * Nothing here waits for a thread other than by polling: a vCPU that gets no host CPU cannot stop
- * either, and a traced thread that died keeps its whole process from being reaped until it is waited
- * for. A tracer that ends, of its own will or not, lets go of everything: the kernel sees to it.
+ * either, and a traced thread that died keeps its whole process from being reaped until it is
+ * waited for. When the tracer ends, however that comes, the kernel lets go of everything for it.
  */
 #include "run/jitter_host.h"
 
@@ -23,9 +23,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define STOP_SHARE 5		/* as measured, too: after a stop of t none for 5 t */
-#define LATE_US 20000		/* actions that we are late for by more are left out */
-#define POLL_MIN_US 50		/* for a stop that was asked for */
+#define STOP_SHARE 5   /* as measured, too: after a stop of t none for 5 t */
+#define LATE_US 20000  /* actions that we are late for by more are left out */
+#define POLL_MIN_US 50 /* for a stop that was asked for */
 #define POLL_MAX_US 2000
 
 static const char *const kind_names[] = {
@@ -39,12 +39,12 @@ struct vcpu {
 	bool gone;
 	/* as found */
 	cpu_set_t cpus;
-	int policy;		/* with SCHED_RESET_ON_FORK */
+	int policy; /* with SCHED_RESET_ON_FORK */
 	struct sched_param param;
 	/* when that is to be restored; 0: nothing is */
 	int64_t squeezed_until_us, idle_until_us;
-	int64_t stoppable_us;	/* not before */
-	int64_t stopped_us;	/* in all */
+	int64_t stoppable_us; /* not before */
+	int64_t stopped_us;   /* in all */
 };
 
 enum hold_state { HOLD_NONE, HOLD_ASKED, HOLD_STOPPED };
@@ -53,24 +53,25 @@ enum hold_state { HOLD_NONE, HOLD_ASKED, HOLD_STOPPED };
 struct hold {
 	enum hold_state state;
 	struct vcpu *vcpu;
-	int64_t us;		/* how long; 0: let go at once, this one does not count */
-	int64_t since_us;	/* of the state */
-	int signal;		/* that is to be delivered when it goes on */
+	int64_t us;       /* how long; 0: let go at once, this one does not count */
+	int64_t since_us; /* of the state */
+	int signal;       /* that is to be delivered when it goes on */
 };
 
 struct jitter_host {
 	GThread *thread;
 	GMutex lock;
 	GCond cond;
-	bool ready, quit;		/* under the lock */
-	struct jitter_totals totals;	/* likewise */
+	bool ready, quit;            /* under the lock */
+	bool rests;                  /* atomic: actions that fall due are left out */
+	struct jitter_totals totals; /* likewise */
 	/* the thread's alone; `cannot` stays as it is once ready */
 	char *cannot[JITTER__COUNT];
-	pid_t engine;			/* the thread group */
+	pid_t engine; /* the thread group */
 	unsigned n;
 	struct vcpu *vcpu;
 	struct jitter schedule;
-	cpu_set_t cpus;			/* that all vCPUs may use */
+	cpu_set_t cpus; /* that all vCPUs may use */
 	unsigned squeezes;
 	struct hold hold;
 };
@@ -118,7 +119,7 @@ static bool hold_ask(struct jitter_host *h, struct vcpu *v, int64_t us)
 	return true;
 }
 
-/* By its own number only: the main thread waits for the engine, the leader of this thread's group. */
+/* By its own number only: the main thread waits for the engine, the leader of that group. */
 static void hold_await(struct jitter_host *h)
 {
 	struct hold *hold = &h->hold;
@@ -277,9 +278,10 @@ static void try_stop(struct jitter_host *h)
 		}
 	if (hold_ask(h, &h->vcpu[0], 0))
 		return;
-	cannot(h, JITTER_STOP, errno == EPERM ? "no permission for ptrace (kernel.yama.ptrace_scope, "
-						"a container's seccomp filter, another tracer)" :
-						g_strerror(errno));
+	cannot(h, JITTER_STOP,
+	       errno == EPERM ? "no permission for ptrace (kernel.yama.ptrace_scope, "
+				"a container's seccomp filter, another tracer)"
+			      : g_strerror(errno));
 }
 
 static void try_squeeze(struct jitter_host *h)
@@ -301,13 +303,14 @@ static void try_squeeze(struct jitter_host *h)
 		cannot(h, JITTER_SQUEEZE, "the vCPUs have no two host CPUs in common");
 }
 
-/* Without RLIMIT_NICE nobody leaves SCHED_IDLE but a privileged user: tried on a thread of our own. */
+/* Without RLIMIT_NICE only privileged users leave SCHED_IDLE: tried on a thread of our own. */
 static gpointer idle_and_back(gpointer unused)
 {
 	const struct vcpu self = { .policy = SCHED_OTHER };
 
-	return GINT_TO_POINTER(set_idle(&self) < 0 ||
-			       sched_setscheduler(0, self.policy, &self.param) < 0 ? errno : 0);
+	if (set_idle(&self) < 0 || sched_setscheduler(0, self.policy, &self.param) < 0)
+		return GINT_TO_POINTER(errno);
+	return NULL;
 }
 
 static const char *find_policies(struct jitter_host *h)
@@ -335,8 +338,9 @@ static void try_idle(struct jitter_host *h)
 	int code = thread ? GPOINTER_TO_INT(g_thread_join(thread)) : EAGAIN;
 
 	if (code && !why)
-		why = code == EPERM ? "no permission to leave SCHED_IDLE (CAP_SYS_NICE, RLIMIT_NICE)" :
-				      g_strerror(code);
+		why = code == EPERM
+			      ? "no permission to leave SCHED_IDLE (CAP_SYS_NICE, RLIMIT_NICE)"
+			      : g_strerror(code);
 	if (why)
 		cannot(h, JITTER_IDLE, why);
 }
@@ -366,7 +370,8 @@ static int64_t step(struct jitter_host *h, int64_t begin_us, struct jitter_actio
 	for (unsigned i = 0; i < h->n; i++)
 		restore(h, &h->vcpu[i], now_us);
 	for (; begin_us + next->at_us <= now_us; jitter_next(&h->schedule, next))
-		if (begin_us + next->at_us + LATE_US > now_us)
+		if (begin_us + next->at_us + LATE_US > now_us &&
+		    !__atomic_load_n(&h->rests, __ATOMIC_RELAXED))
 			act(h, next, now_us);
 	wake_us = MIN(begin_us + next->at_us, hold_wake_us(&h->hold, now_us));
 	for (unsigned i = 0; i < h->n; i++)
@@ -511,6 +516,11 @@ void jitter_host_read(struct jitter_host *h, struct jitter_totals *ret)
 	g_mutex_lock(&h->lock);
 	*ret = h->totals;
 	g_mutex_unlock(&h->lock);
+}
+
+void jitter_host_rest(struct jitter_host *h, bool rest)
+{
+	__atomic_store_n(&h->rests, rest, __ATOMIC_RELAXED);
 }
 
 void jitter_host_stop(struct jitter_host *h)

@@ -24,6 +24,8 @@ struct jitter_host;
 bool jitter_host_start(const pid_t *tid, unsigned n, uint64_t seed, struct jitter_host **ret,
 		       char **ret_cannot, GError **error);
 void jitter_host_read(struct jitter_host *j, struct jitter_totals *ret);
+/* Begin no actions for a while; those under way end in their own time. */
+void jitter_host_rest(struct jitter_host *j, bool rest);
 /* End: all threads run as they did before. Takes at most about JITTER_STOP_MAX_US. Threads that are
  * gone are no error. Frees; NULL is fine. */
 void jitter_host_stop(struct jitter_host *j);

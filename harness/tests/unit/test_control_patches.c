@@ -233,8 +233,8 @@ static const struct {
 	  "\n"
 	  "\treturn res;\n"
 	  "}\n",
-	  "{\n\t\tctx->count",
-	  "\tspin_unlock_irq(&ctx->wqh.lock);\n\tif (res > 0)\n\t\tctx->count += ucnt;\n" },
+	  "ctx->count += ucnt",
+	  "\tspin_unlock_irq(&ctx->wqh.lock);\n\tif (res > 0)\n\t\teventfd_add(ctx, ucnt);\n" },
 	{ "futex-lock-order",
 	  "static inline void\n"
 	  "double_lock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2)\n"

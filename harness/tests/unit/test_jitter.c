@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* amplify/jitter: the same seed gives the same actions, and none is beyond what jitter.h promises. */
+/* amplify/jitter: the same seed gives the same actions, none beyond what jitter.h promises. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ static void determinism(void **state)
 {
 	assert_int_equal(digest(4, 7), digest(4, 7));
 	assert_int_not_equal(digest(4, 7), digest(4, 8));
-	assert_int_not_equal(digest(4, 7), digest(4, 7 + (UINT64_C(1) << 32)));	/* all 64 bits */
+	assert_int_not_equal(digest(4, 7), digest(4, 7 + (UINT64_C(1) << 32))); /* all 64 bits */
 	assert_int_not_equal(digest(4, 7), digest(5, 7));
 }
 
@@ -61,7 +61,7 @@ static void check(const struct jitter_action *a, unsigned vcpus, int64_t last_us
 
 struct tally {
 	unsigned kinds[JITTER__COUNT];
-	unsigned vcpus[4];	/* acted upon */
+	unsigned vcpus[4]; /* acted upon */
 	int64_t longest_us[JITTER__COUNT];
 };
 
@@ -132,8 +132,8 @@ static void one_vcpu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(determinism),	   cmocka_unit_test(pinned),
-		cmocka_unit_test(bounds),	   cmocka_unit_test(all_vcpus_alike),
+		cmocka_unit_test(determinism), cmocka_unit_test(pinned),
+		cmocka_unit_test(bounds),      cmocka_unit_test(all_vcpus_alike),
 		cmocka_unit_test(one_vcpu),
 	};
 

@@ -24,23 +24,23 @@
 #include <sys/wait.h>
 
 #define THREADS 4
-#define LIMIT_US (20 * G_USEC_PER_SEC)	/* of anything: a slow host, not a wrong one */
+#define LIMIT_US (20 * G_USEC_PER_SEC) /* of anything: a slow host, not a wrong one */
 
 struct worker {
 	pid_t tid;
-	uint64_t count;		/* goes up every 100 us or so */
-	uint64_t signals;	/* taken */
-	uint64_t lost;		/* raised, and not taken when that returned */
+	uint64_t count;   /* goes up every 100 us or so */
+	uint64_t signals; /* taken */
+	uint64_t lost;    /* raised, and not taken when that returned */
 	bool raises, leave;
 };
 
 struct engine {
 	pid_t pid;
-	struct worker *worker;	/* shared */
+	struct worker *worker; /* shared */
 	pid_t tid[THREADS];
 };
 
-static int linger_us;	/* between seizing a thread and stopping it */
+static int linger_us; /* between seizing a thread and stopping it */
 
 /* In place of libc's: a signal can come first, which is rare otherwise. */
 long ptrace(enum __ptrace_request request, ...)
@@ -161,7 +161,8 @@ static int stopped_one(const struct engine *e)
 	return found;
 }
 
-/* In the middle of a stop: of one that has lasted for a while, unlike the first one, which is a try. */
+/* In the middle of a stop: of one that has lasted for a while, unlike the first one, which is a
+ * try. */
 static bool is_in_stop(const struct engine *e)
 {
 	int one = stopped_one(e);
@@ -212,8 +213,8 @@ static struct jitter_totals totals_of(struct jitter_host *h)
 /* --- stops ----------------------------------------------------------------------------------- */
 
 struct seen {
-	unsigned stops, moved;	/* one stood still; it did not */
-	uint64_t others;	/* counted by the others meanwhile */
+	unsigned stops, moved; /* one stood still; it did not */
+	uint64_t others;       /* counted by the others meanwhile */
 };
 
 /* Look once. What took long is no look: that stop may be over and another one on. */
@@ -266,6 +267,40 @@ static void stops_one(void **state)
 	assert_true(seen.others > 15);
 	assert_int_equal(t.failed, 0);
 	assert_true(t.stopped_us >= 1000 && t.stopped_us <= begin_us / 5 + 100000);
+}
+
+static uint64_t actions_of(struct jitter_host *h)
+{
+	struct jitter_totals t = totals_of(h);
+
+	return t.actions[JITTER_STOP] + t.actions[JITTER_SQUEEZE] + t.actions[JITTER_IDLE];
+}
+
+/* A rest begins nothing, and ends. */
+static void rests(void **state)
+{
+	int64_t until_us = g_get_monotonic_time() + LIMIT_US;
+	struct engine e;
+	struct jitter_host *h;
+	uint64_t before = 0;
+
+	assert_true(start_engine(&e));
+	h = start(&e, 1, NULL);
+	if (h) {
+		jitter_host_rest(h, true);
+		g_usleep(50000);	/* what was being decided on */
+		before = actions_of(h);
+		g_usleep(300000);
+		assert_int_equal(actions_of(h), before);
+		jitter_host_rest(h, false);
+		while (actions_of(h) == before && g_get_monotonic_time() < until_us)
+			g_usleep(10000);
+		assert_true(actions_of(h) > before);
+	}
+	jitter_host_stop(h);
+	assert_true(end_engine(&e));
+	if (!h)
+		skip();
 }
 
 static uint64_t signals_of(const struct engine *e, int i)
@@ -336,7 +371,7 @@ static void group_stop(void **state)
 		for (int i = 0; i < THREADS; i++)
 			while (!strchr("Tt", state_of(&e, i)))
 				g_usleep(1000);
-		g_usleep(10000);	/* a stop of ours in which SIGSTOP came is over */
+		g_usleep(10000); /* a stop of ours in which SIGSTOP came is over */
 		for (int look = 0; look < 2; look++, g_usleep(look ? 100000 : 0))
 			for (int i = 0; i < THREADS; i++)
 				sum[look] += counted(&e, i);
@@ -366,7 +401,7 @@ static void engine_dies(void **state)
 		while (h && !is_in_stop(&e))
 			assert_true(g_get_monotonic_time() < until_us);
 		any = h != NULL;
-		if (round % 2) {	/* whoever comes first */
+		if (round % 2) { /* whoever comes first */
 			jitter_host_stop(h);
 			assert_true(end_engine(&e));
 		} else {
@@ -506,7 +541,9 @@ static int try_foreign(const struct engine *e)
 	if (jitter_host_start(e->tid, THREADS, 1, &h, &cannot, &error))
 		return 1;
 	return strstr(error->message, "stop: ") && strstr(error->message, "squeeze: ") &&
-			       strstr(error->message, "idle: ") && !h && !cannot ? 0 : 2;
+			       strstr(error->message, "idle: ") && !h && !cannot
+		       ? 0
+		       : 2;
 }
 
 /* As a user without privileges on an engine of his own: what cannot be undone is not begun. */
@@ -585,12 +622,11 @@ static void nobody_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stops_one),	 cmocka_unit_test(signals_arrive),
-		cmocka_unit_test(signals_in_time),
-		cmocka_unit_test(group_stop),	 cmocka_unit_test(engine_dies),
-		cmocka_unit_test(threads_leave), cmocka_unit_test(squeezes),
-		cmocka_unit_test(idles),
-		cmocka_unit_test(foreign),	 cmocka_unit_test(unprivileged),
+		cmocka_unit_test(rests), cmocka_unit_test(stops_one),       cmocka_unit_test(signals_arrive),
+		cmocka_unit_test(signals_in_time), cmocka_unit_test(group_stop),
+		cmocka_unit_test(engine_dies),     cmocka_unit_test(threads_leave),
+		cmocka_unit_test(squeezes),        cmocka_unit_test(idles),
+		cmocka_unit_test(foreign),         cmocka_unit_test(unprivileged),
 		cmocka_unit_test(nobody_there),
 	};
 

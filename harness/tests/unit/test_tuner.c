@@ -35,8 +35,8 @@ static void sites_by_class(void **unused)
 		candidate(0x6000, 3, 0, true),
 		candidate(0x3000, 20, 20, false), /* one that does both: add to memory */
 	};
-	/* by turns: update, plain, update, atomic; of each the rare ones first */
-	static const uint64_t want[] = { 0x3000, 0x9000, 0x1000, 0x6000, 0x7000, 0x5000, 0x1008 };
+	/* by turns: update, plain, update, atomic; of each by turns the rarest and the most frequent */
+	static const uint64_t want[] = { 0x3000, 0x9000, 0x1000, 0x6000, 0x1008, 0x5000, 0x7000 };
 	struct amp_site site[TUNER_SITES_MAX];
 
 	assert_int_equal(tuner_sites(c, G_N_ELEMENTS(c), site, TUNER_SITES_MAX), 7);
