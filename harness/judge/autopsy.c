@@ -259,6 +259,16 @@ static bool is_marker(const char *frame)
 	return *frame == '<';
 }
 
+/* The lock that this vCPU waits for: of the innermost context that waits. A spinning task is often
+ * met in its timer interrupt, which waits for nothing. addr is 0 if none does. */
+static const struct hang_lock *wanted(const struct hang_cpu *cpu)
+{
+	for (unsigned i = 0; i < HANG_CONTEXTS_MAX; i++)
+		if (cpu->lock[i].addr)
+			return &cpu->lock[i];
+	return &cpu->lock[0];
+}
+
 /* "nmi> irq> task": what runs, and what that has interrupted; NULL without frames. */
 static char *nesting(const struct hang_cpu *cpu)
 {
@@ -335,7 +345,7 @@ static char *holder(const struct hang_cpu *cpus, const enum cpu_state *states, u
 		if (states[i] == CPU_IDLE || states[i] == CPU_USER)
 			continue;
 		if (!stack_certain(&cpus[i]) || lock->guessed ||
-		    cpus[i].lock[0].addr != lock->addr)
+		    wanted(&cpus[i])->addr != lock->addr)
 			return NULL;
 		who = may_hold(&cpus[i], lock->addr);
 		if (who && found)
@@ -363,7 +373,7 @@ static char *waiters(const struct hang_cpu *cpus, unsigned n, uint64_t lock)
 	GString *text = g_string_new(NULL);
 
 	for (unsigned i = 0; i < n; i++)
-		if (cpus[i].lock[0].addr == lock)
+		if (wanted(&cpus[i])->addr == lock)
 			g_string_append_printf(text, "%s%u", text->len ? "," : "", i);
 	return g_string_free(text, FALSE);
 }
@@ -374,18 +384,18 @@ static char *locks(const struct hang_cpu *cpus, const enum cpu_state *states, un
 	GString *text = g_string_new(NULL);
 
 	for (unsigned i = 0; i < n; i++) {
-		g_autofree char *label = lock_label(&cpus[i].lock[0]);
-		g_autofree char *list = waiters(cpus, n, cpus[i].lock[0].addr);
+		g_autofree char *label = lock_label(wanted(&cpus[i]));
+		g_autofree char *list = waiters(cpus, n, wanted(&cpus[i])->addr);
 		g_autofree char *who = NULL;
 		bool seen = false;
 
 		for (unsigned j = 0; j < i && !seen; j++)
-			seen = cpus[j].lock[0].addr == cpus[i].lock[0].addr;
-		if (seen || !cpus[i].lock[0].addr)
+			seen = wanted(&cpus[j])->addr == wanted(&cpus[i])->addr;
+		if (seen || !wanted(&cpus[i])->addr)
 			continue;
-		who = holder(cpus, states, n, &cpus[i].lock[0]);
+		who = holder(cpus, states, n, wanted(&cpus[i]));
 		g_string_append_printf(text, "lock %s, word 0x%x: vCPU%s %s wait%s for it%s%s\n",
-				       label, cpus[i].lock[0].word, strchr(list, ',') ? "s" : "",
+				       label, wanted(&cpus[i])->word, strchr(list, ',') ? "s" : "",
 				       list, strchr(list, ',') ? "" : "s", who ? "; " : "",
 				       who ? who : "");
 	}
@@ -421,7 +431,7 @@ static char *table(const struct hang_cpu *cpus, const enum cpu_state *states, un
 	for (unsigned i = 0; i < n && i < AUTOPSY_LINES_MAX; i++) {
 		bool plain = states[i] == CPU_USER || states[i] == CPU_IDLE;
 		g_autofree char *context = plain ? NULL : nesting(&cpus[i]);
-		g_autofree char *lock = cpus[i].lock[0].addr ? lock_label(&cpus[i].lock[0]) : NULL;
+		g_autofree char *lock = wanted(&cpus[i])->addr ? lock_label(wanted(&cpus[i])) : NULL;
 
 		g_string_append_printf(text, "vCPU %u: %s%s%s%s%s, rip 0x%" G_GINT64_MODIFIER "x",
 				       i, state_names[states[i]], lock ? " on " : "",
@@ -444,18 +454,18 @@ static char *main_lock(const struct hang_cpu *cpus, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		unsigned count = 0;
 
-		for (unsigned j = 0; cpus[i].lock[0].addr && j < n; j++)
-			count += cpus[j].lock[0].addr == cpus[i].lock[0].addr;
+		for (unsigned j = 0; wanted(&cpus[i])->addr && j < n; j++)
+			count += wanted(&cpus[j])->addr == wanted(&cpus[i])->addr;
 		if (count > best) {
 			best = count;
 			which = i;
 		}
 	}
-	if (!best || !cpus[which].lock[0].name)
+	if (!best || !wanted(&cpus[which])->name)
 		return g_strdup("");
-	list = waiters(cpus, n, cpus[which].lock[0].addr);
+	list = waiters(cpus, n, wanted(&cpus[which])->addr);
 	return g_strdup_printf("; vCPU%s %s wait%s for %s", best > 1 ? "s" : "", list,
-			       best > 1 ? "" : "s", cpus[which].lock[0].name);
+			       best > 1 ? "" : "s", wanted(&cpus[which])->name);
 }
 
 void autopsy_hang(const struct hang_cpu *cpus, unsigned ncpus, struct autopsy *ret)

@@ -114,6 +114,27 @@ static void test_title(void **state)
 #define TICK "tick_sched_timer", "__sysvec_apic_timer_interrupt", "asm_sysvec_apic_timer_interrupt"
 #define TICK_FRAMES "tick_sched_timer+0x1/0x2", "asm_sysvec_apic_timer_interrupt+0x1/0x2", "<irq>"
 
+/* Two locks taken crosswise, with interrupts on: the tick that one is met in waits for nothing. */
+static void test_lock_below_interrupt(void **state)
+{
+	const struct hang_cpu cpus[2] = {
+		{ RIP, ON, .stack = { TICK, SPIN, "ab" },
+		  .frame = { TICK_FRAMES, SPIN "+0x1/0x2", "ab+0x1/0x2" },
+		  .lock = { { 0 }, { LOCK, 1, "lock_b", false } } },
+		{ RIP, ON, .stack = { SPIN, "ba" }, .frame = { SPIN "+0x1/0x2", "ba+0x1/0x2" },
+		  .lock = { { LOCK + 64, 1, "lock_a", false } } },
+	};
+	struct autopsy a;
+
+	autopsy_hang(cpus, 2, &a);
+	assert_int_equal(a.kind, KIND_DEADLOCK);
+	assert_non_null(strstr(a.excerpt, "vCPU 0: spins on lock_b (0x"));
+	assert_non_null(strstr(a.excerpt, "vCPU 1: spins on lock_a (0x"));
+	assert_non_null(strstr(a.excerpt, "\nlock lock_b (0x"));
+	assert_non_null(strstr(a.excerpt, "\nlock lock_a (0x"));
+	autopsy_clear(&a);
+}
+
 /* A cross call is waited for with interrupts on: the sample may find the tick. */
 static void test_wait_below_interrupt(void **state)
 {
@@ -196,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_title),
 		cmocka_unit_test(test_title_of_interrupt),
+		cmocka_unit_test(test_lock_below_interrupt),
 		cmocka_unit_test(test_wait_below_interrupt),
 		cmocka_unit_test(test_tasks),
 	};
