@@ -9,6 +9,7 @@
 #include "run/jitter_host.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ struct amplifier {
 	struct amp_page *page;		/* NULL without a plugin */
 	struct plan_sites own;
 	const struct symbols *symbols;
+	const char *const *globs;	/* of the probe's own functions, or NULL */
 	char *why_not;			/* to be told, or told; NULL: it works */
 	bool why_told;
 	struct journal *journal;
@@ -210,6 +212,7 @@ bool amplifier_new(const struct job *job, const struct symbols *symbols, struct 
 	a->seed = job->seed;
 	a->smp = job->smp;
 	a->symbols = symbols;
+	a->globs = (const char *const *)job->amplify_globs;
 	/* The plugin instruments translated code, and only TCG translates. */
 	if (needs_plugin(a->level) && strcmp(job->accel, "tcg") != 0) {
 		a->as_asked = false;
@@ -471,6 +474,35 @@ static void end_profile(struct amplifier *a)
 	enter(a, PHASE_HARVEST);
 }
 
+/* In a function that the probe names? Its own sites are in those functions' heads alone. */
+static bool is_own(const struct amplifier *a, const struct amp_candidate *c)
+{
+	const struct symbol *sym = symbols_find(a->symbols, c->pc);
+
+	for (const char *const *glob = a->globs; sym && glob && *glob; glob++)
+		if (fnmatch(*glob, sym->name, 0) == 0)
+			return true;
+	return false;
+}
+
+/* Those of the probe's own functions come first, so that none of them is missed. */
+static unsigned learn_sites(const struct amplifier *a, struct amp_candidate *found, unsigned n,
+			    struct amp_site *ret)
+{
+	unsigned own = 0, max = MIN(TUNER_SITES_MAX, AMP_SITES_MAX - a->own.n), taken;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct amp_candidate c = found[i];
+
+		if (!is_own(a, &c))
+			continue;
+		found[i] = found[own];
+		found[own++] = c;
+	}
+	taken = tuner_sites(found, own, ret, max / 2);
+	return taken + tuner_sites(found + own, n - own, ret + taken, max - taken);
+}
+
 static bool adopt(struct amplifier *a, GError **error)
 {
 	g_autofree struct amp_candidate *found = NULL;
@@ -478,8 +510,7 @@ static bool adopt(struct amplifier *a, GError **error)
 	a->n_candidates = MIN(__atomic_load_n(&a->page->n_candidates, __ATOMIC_ACQUIRE),
 			      AMP_CANDIDATES_MAX);
 	found = g_memdup2(a->page->candidate, a->n_candidates * sizeof(*found));
-	a->n_learned = tuner_sites(found, a->n_candidates, a->learned,
-				   MIN(TUNER_SITES_MAX, AMP_SITES_MAX - a->own.n));
+	a->n_learned = learn_sites(a, found, a->n_candidates, a->learned);
 	if (!note(a, "profile",
 		  json_pack("{s:i, s:i, s:I, s:I}", "candidates", (int)a->n_candidates, "learned",
 			    (int)a->n_learned, "granules", (json_int_t)a->page->granules_shared,

@@ -130,11 +130,14 @@ static void test_auto(void **state)
 
 	s.page->candidate[0] = (struct amp_candidate){ .pc = TEXT + 0x1120, .loads = 500,
 						       .stores = 500, .execs = 600 };
-	s.page->n_candidates = 1;
+	s.page->candidate[1] = (struct amp_candidate){ .pc = TEXT + 0x10c8, .loads = 300,
+						       .execs = 300 };
+	s.page->n_candidates = 2;
 	s.page->applied = s.page->wanted;
 	pass(&s, 200000);
-	assert_int_equal(s.page->n_sites, 2);
-	assert_int_equal(s.page->site[1].lo, TEXT + 0x1120);
+	assert_int_equal(s.page->n_sites, 3);
+	assert_int_equal(s.page->site[1].lo, TEXT + 0x10c8);	/* of the probe's own function */
+	assert_int_equal(s.page->site[2].lo, TEXT + 0x1120);
 	assert_int_equal(s.page->site[1].at, AMP_ACCESS);
 	assert_int_equal(s.page->site[1].group, 1);
 	assert_true(s.page->duty_percent[0] + s.page->duty_percent[1] <= AMP_DUTY_MAX);
@@ -142,17 +145,17 @@ static void test_auto(void **state)
 	pass(&s, 200000);
 
 	for (unsigned i = 0; i < 40; i++) {
-		s.page->site[1].delays += 50;
-		s.page->site[1].conflicts += 40;
+		s.page->site[2].delays += 50;
+		s.page->site[2].conflicts += 40;
 		s.page->vcpu[2].delays += 50;
 		s.page->vcpu[2].slept_us += 15000;
 		s.page->log[s.page->n_log % AMP_LOG_MAX] =
-			(struct amp_delay){ .at_us = now_us, .us = 300, .site = 1, .vcpu = 2,
+			(struct amp_delay){ .at_us = now_us, .us = 300, .site = 2, .vcpu = 2,
 					    .generation = s.page->applied };
 		s.page->n_log++;
 		pass(&s, 250000);
 	}
-	assert_in_range(s.page->site[1].every, 1, 1 << 30);
+	assert_in_range(s.page->site[2].every, 1, 1 << 30);
 	assert_int_equal(amplifier_injected_us(s.a), 40 * 15000);
 	amplifier_hold(s.a, true);
 	assert_int_equal(s.page->armed, 0);
@@ -168,8 +171,8 @@ static void test_auto(void **state)
 	assert_non_null(strstr(plan, "\neventfd_write+0x20"));
 	assert_non_null(strstr(plan, "seed=7"));
 	log = file_of(&s, "delays.log");
-	assert_true(g_str_has_prefix(log, "# 1 eventfd_write+0x20\n"));
-	assert_non_null(strstr(log, " 2 1 300\n"));
+	assert_true(g_str_has_prefix(log, "# 2 eventfd_write+0x20\n"));
+	assert_non_null(strstr(log, " 2 2 300\n"));
 	g_free(s.out);
 }
 
