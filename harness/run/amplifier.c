@@ -6,6 +6,7 @@
 #include "amplify/plugin_path.h"
 #include "amplify/tuner.h"
 #include "base/fs.h"
+#include "run/delay_log.h"
 #include "run/jitter_host.h"
 
 #include <fcntl.h>
@@ -20,7 +21,6 @@
 #define APPLY_LIMIT_US (10 * G_USEC_PER_SEC)	/* for the plugin to take new orders over */
 #define DUTY_OWN 12	/* percent of a vCPU's time for the probe's own sites once some are learned */
 #define DUTY_LEARNED (AMP_DUTY_MAX - DUTY_OWN)
-#define LAST_DELAYS 8	/* that the plan's head names */
 
 enum phase {
 	PHASE_IDLE,	/* not armed */
@@ -36,6 +36,7 @@ enum phase {
 struct amplifier {
 	enum amplify_level level;	/* as it is carried out */
 	bool as_asked;
+	bool profile_only;		/* auto, without any symbol that the probe names */
 	uint64_t seed;
 	unsigned smp;
 	char *plugin;			/* "PATH,page=FD", or NULL */
@@ -55,11 +56,9 @@ struct amplifier {
 	unsigned n_learned, n_candidates;
 	struct tuner *tuner;
 	int64_t next_moment_us;
-	uint64_t n_log, lost, named[AMP_SITES_MAX];	/* named: generation + 1 in which a site's name was told */
+	struct delay_log log;
 	uint64_t slept_us[AMP_VCPUS_MAX];
 	int64_t polled_us, injected_us;
-	struct amp_delay last[LAST_DELAYS];
-	unsigned n_last;
 	struct jitter_host *jitter;
 	char *cannot;
 };
@@ -180,10 +179,14 @@ static bool needs_plugin(enum amplify_level level)
 	return level != AMPLIFY_OFF && level != AMPLIFY_HOST;
 }
 
-/* Without sites of its own a probe still has the profile. */
+/*
+ * Where the kernel has none of the probe's symbols (it calls them otherwise) the profile is all there
+ * is: worth having, but no rate is of runs like that.
+ */
 static bool bind(struct amplifier *a, const struct job *job, GError **error)
 {
 	g_autoptr(plan) plan = plan_of(job, error);
+	bool names_some = a->globs && *a->globs;
 
 	if (!plan)
 		return false;
@@ -195,9 +198,10 @@ static bool bind(struct amplifier *a, const struct job *job, GError **error)
 	else if (!a->own.n && a->level == AMPLIFY_PLAN)
 		refuse(a, "the kernel has none of the plan's symbols: %s", a->own.missing ?: "");
 	else if (!a->own.n && a->level == AMPLIFY_LIGHT)
-		refuse(a, job->amplify_globs && *job->amplify_globs ?
-				  "the kernel has none of the probe's symbols" :
-				  "the probe names no symbols to delay at");
+		refuse(a, names_some ? "the kernel has none of the probe's symbols" :
+				       "the probe names no symbols to delay at");
+	a->profile_only = !a->own.n && a->level == AMPLIFY_AUTO && names_some;
+	a->as_asked &= !a->profile_only;
 	return true;
 }
 
@@ -260,7 +264,9 @@ bool amplifier_open(struct amplifier *a, struct journal *journal, GError **error
 	a->journal = journal;
 	if (!a->why_not &&
 	    !note(a, "amplify", json_pack("{s:s, s:i, s:s*, s:s*, s:i}", "level",
-					  amplify_level_name(a->level), "sites", (int)a->own.n,
+					  a->profile_only ? AMPLIFIER_PROFILE :
+							    amplify_level_name(a->level),
+					  "sites", (int)a->own.n,
 					  "names", a->own.names, "missing",
 					  a->level == AMPLIFY_PLAN ? a->own.missing : NULL,
 					  "dropped", (int)a->own.dropped), error))
@@ -349,6 +355,7 @@ void amplifier_arm(struct amplifier *a, struct guest *guest, int64_t t0_us)
 	a->guest = guest;
 	a->t0_us = t0_us;
 	a->polled_us = guest_now_us(guest);
+	a->log = (struct delay_log){ .page = a->page, .symbols = a->symbols, .t0_us = t0_us };
 	if (a->level == AMPLIFY_HOST)
 		arm_host(a);
 	else
@@ -365,62 +372,6 @@ void amplifier_hold(struct amplifier *a, bool hold)
 		jitter_host_rest(a->jitter, hold);
 	else
 		set_armed(a, !hold);
-}
-
-/* --- the log of delays -------------------------------------------------------------------------- */
-
-static char *site_name(const struct amplifier *a, uint64_t pc)
-{
-	const struct symbol *sym = a->symbols ? symbols_find(a->symbols, pc) : NULL;
-
-	return sym ? g_strdup_printf("%s+0x%" G_GINT64_MODIFIER "x", sym->name, pc - sym->addr) :
-		     g_strdup_printf("0x%" G_GINT64_MODIFIER "x", pc);
-}
-
-static void remember(struct amplifier *a, const struct amp_delay *d)
-{
-	a->last[a->n_last++ % LAST_DELAYS] = *d;
-}
-
-static void log_delay(struct amplifier *a, const struct amp_delay *d, GString *out)
-{
-	uint64_t now = a->page->applied;
-
-	if (d->site >= AMP_SITES_MAX || d->vcpu >= AMP_VCPUS_MAX || d->us > AMP_DELAY_MAX_US)
-		return;
-	if (a->named[d->site] != d->generation && d->generation == now) {
-		g_autofree char *name = site_name(a, a->page->site[d->site].lo);
-
-		a->named[d->site] = d->generation;
-		g_string_append_printf(out, "# %u %s\n", d->site, name);
-	}
-	g_string_append_printf(out, "%" G_GINT64_FORMAT " %u %u %u\n",
-			       (int64_t)(d->at_us - a->t0_us), d->vcpu, d->site, d->us);
-	remember(a, d);
-}
-
-static bool drain_log(struct amplifier *a, GError **error)
-{
-	uint64_t end = __atomic_load_n(&a->page->n_log, __ATOMIC_ACQUIRE);
-	g_autoptr(GString) out = g_string_new(NULL);
-
-	if (end < a->n_log)
-		return true;	/* it counts up only */
-	if (end - a->n_log > AMP_LOG_MAX) {
-		a->lost += end - a->n_log - AMP_LOG_MAX;
-		a->n_log = end - AMP_LOG_MAX;
-	}
-	for (; a->n_log < end; a->n_log++) {
-		const struct amp_delay *shared = &a->page->log[a->n_log % AMP_LOG_MAX];
-		struct amp_delay d = *shared;
-
-		if (__atomic_load_n(&shared->generation, __ATOMIC_ACQUIRE) && d.generation)
-			log_delay(a, &d, out);
-		else
-			a->lost++;
-	}
-	return !out->len || journal_stream(a->journal, at_us(a), STREAM_DELAYS, out->str, out->len,
-					   NULL, error);
 }
 
 /* --- time that was taken ------------------------------------------------------------------------ */
@@ -598,7 +549,8 @@ bool amplifier_poll(struct amplifier *a, GError **error)
 	a->next_us = now_us + POLL_US;
 	count_injected(a, now_us);
 	check_plugin(a);
-	return drain_log(a, error) && tell_refusal(a, error) && step(a, now_us, error);
+	return delay_log_drain(&a->log, a->journal, at_us(a), error) && tell_refusal(a, error) &&
+	       step(a, now_us, error);
 }
 
 /* --- the end ------------------------------------------------------------------------------------ */
@@ -618,32 +570,16 @@ static unsigned frozen_sites(struct amplifier *a, struct amp_site *ret)
 	return n;
 }
 
-static char *plan_comment(const struct amplifier *a, const char *cell)
-{
-	GString *out = g_string_new(NULL);
-	unsigned from = a->n_last > LAST_DELAYS ? a->n_last - LAST_DELAYS : 0;
-
-	g_string_append_printf(out, "What was delayed when %s ended. Replay: klab run --amplify=@FILE, "
-				    "klab again.\n", cell);
-	for (unsigned i = from; i < a->n_last; i++) {
-		const struct amp_delay *d = &a->last[i % LAST_DELAYS];
-		g_autofree char *name = d->generation == a->page->applied ?
-						site_name(a, a->page->site[d->site].lo) :
-						g_strdup("an earlier site");
-
-		g_string_append_printf(out, "delayed at %.6f s: vCPU %u by %u us at %s\n",
-				       (d->at_us - a->t0_us) / 1e6, d->vcpu, d->us, name);
-	}
-	return g_string_free(out, FALSE);
-}
-
 static bool write_plan(struct amplifier *a, const char *dir, GError **error)
 {
 	g_autofree struct amp_site *sites = g_new0(struct amp_site, AMP_SITES_MAX);
 	g_autofree char *path = g_build_filename(dir, AMPLIFIER_PLAN, NULL);
 	g_autofree char *cell = g_path_get_basename(dir), *up = g_path_get_dirname(dir);
 	g_autofree char *name = g_path_get_basename(up);
-	g_autofree char *comment = plan_comment(a, name);
+	g_autofree char *last = delay_log_last(&a->log);
+	g_autofree char *comment = g_strdup_printf(
+		"What was delayed when %s ended. Replay: klab run --amplify=@FILE, klab again.\n%s",
+		name, last);
 	unsigned n = frozen_sites(a, sites);
 	g_autofree char *text = plan_text(sites, n, a->symbols, a->seed, comment);
 
@@ -652,20 +588,27 @@ static bool write_plan(struct amplifier *a, const char *dir, GError **error)
 		    error);
 }
 
+static uint64_t count_delays(const struct amplifier *a)
+{
+	uint64_t delays = 0;
+
+	for (unsigned i = 0; i < AMP_VCPUS_MAX; i++)
+		delays += a->page->vcpu[i].delays;
+	return delays;
+}
+
 static bool tell_plugin(struct amplifier *a, GError **error)
 {
-	uint64_t delays = 0, slept_us = 0, conflicts = 0;
+	uint64_t delays = count_delays(a), slept_us = 0, conflicts = 0;
 
-	for (unsigned i = 0; i < AMP_VCPUS_MAX; i++) {
-		delays += a->page->vcpu[i].delays;
+	for (unsigned i = 0; i < AMP_VCPUS_MAX; i++)
 		slept_us += a->page->vcpu[i].slept_us;
-	}
 	for (unsigned i = 0; i < MIN(a->page->n_sites, AMP_SITES_MAX); i++)
 		conflicts += a->page->site[i].conflicts;
 	return note(a, "amplified",
 		    json_pack("{s:I, s:I, s:I, s:I}", "delays", (json_int_t)(delays & G_MAXINT64),
 			      "slept_ms", (json_int_t)(slept_us / 1000), "conflicts",
-			      (json_int_t)(conflicts & G_MAXINT64), "lost", (json_int_t)a->lost),
+			      (json_int_t)(conflicts & G_MAXINT64), "lost", (json_int_t)a->log.lost),
 		    error);
 }
 
@@ -695,5 +638,10 @@ bool amplifier_close(struct amplifier *a, const char *dir, GError **error)
 		return true;
 	set_armed(a, false);
 	count_injected(a, guest_now_us(a->guest));
-	return drain_log(a, error) && write_plan(a, dir, error) && tell_plugin(a, error);
+	if (!count_delays(a)) {
+		refuse(a, "no delay was made: no vCPU came by the sites while the probe ran");
+		return tell_refusal(a, error);
+	}
+	return delay_log_drain(&a->log, a->journal, at_us(a), error) &&
+	       write_plan(a, dir, error) && tell_plugin(a, error);
 }

@@ -22,6 +22,7 @@
 #include "store/journal.h"
 
 #define AMPLIFIER_PLAN "plan.txt"
+#define AMPLIFIER_PROFILE "profile"	/* told as the level where auto has its profile alone */
 
 struct amplifier;
 void amplifier_free(struct amplifier *a);

@@ -349,7 +349,8 @@ static void inject(struct session *s)
 
 /*
  * The target is of a rate that amplified runs by one rung gave: a run that could not be amplified as
- * planned, or goes by another rung, has its whole duration. What counts is the probe's own last word; this reading is at most behind it.
+ * planned, or goes by another rung, has its whole duration. What counts is the probe's own last word;
+ * this reading is at most behind it.
  */
 static void check_exposure(struct session *s)
 {

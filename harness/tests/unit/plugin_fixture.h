@@ -278,4 +278,23 @@ static void qemu_order(void)
 	assert_int_equal(qemu.page->applied, qemu.page->wanted);
 }
 
+#define TEXT UINT64_C(0xffffffff81000000)
+#define DATA UINT64_C(0xffff888000001000)
+
+static struct qemu_plugin_tb tb;
+
+#define unit(test) cmocka_unit_test_setup_teardown(test, qemu_setup, qemu_teardown)
+
+/* All tests by the oldest calling convention and by the newest; how many failed. */
+static int qemu_run_all(const struct CMUnitTest *tests, size_t n)
+{
+	int failed;
+
+	qemu.api = QEMU_PLUGIN_API_OLDEST;
+	failed = _cmocka_run_group_tests("api 4", tests, n, NULL, NULL);
+	qemu.api = QEMU_PLUGIN_API_UDATA;
+	return failed + _cmocka_run_group_tests("api 7", tests, n, NULL, NULL);
+}
+#define qemu_run(tests) qemu_run_all(tests, G_N_ELEMENTS(tests))
+
 #endif

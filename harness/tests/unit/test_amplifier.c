@@ -16,6 +16,7 @@
 #define TEXT 0xffffffff81000000
 
 static char *dir;
+static char glob[] = "poke_int3_*";	/* of the job's probe */
 static int64_t now_us;
 
 static int64_t fake_now(struct guest *g)
@@ -48,7 +49,7 @@ static struct symbols *a_kernel(void)
 static void stage_open(struct stage *s, enum amplify_level level, const char *plan, bool symbols)
 {
 	static unsigned n;
-	static char glob[] = "poke_int3_*", *globs[] = { glob, NULL };
+	static char *globs[] = { glob, NULL };
 	struct guest_spec spec = { 0 };
 
 	memset(s, 0, sizeof(*s));
@@ -207,6 +208,7 @@ static void test_log_is_bounded(void **state)
 
 	stage_open(&s, AMPLIFY_LIGHT, NULL, true);
 	amplifier_arm(s.a, &s.guest, T0);
+	s.page->vcpu[0].delays = 1;
 	s.page->n_log = UINT64_MAX / 2;
 	pass(&s, 150000);
 	s.page->n_log = 3;	/* backwards */
@@ -225,6 +227,16 @@ static void expect_unamplified(struct stage *s, const char *why)
 	assert_non_null(strstr(text, "\"ev\":\"unamplified\""));
 	assert_non_null(strstr(text, why));
 	assert_null(strstr(text, "\"ev\":\"amplified\""));
+	g_free(s->out);
+}
+
+static void expect_no_delay(struct stage *s)
+{
+	g_autofree char *text = stage_close(s), *plan = file_of(s, "plan.txt");
+
+	assert_non_null(strstr(text, "\"ev\":\"unamplified\""));
+	assert_non_null(strstr(text, "no delay was made"));
+	assert_null(plan);
 	g_free(s->out);
 }
 
@@ -292,6 +304,39 @@ static void test_kvm(void **state)
 	symbols_free(symbols);
 }
 
+/* Its functions have other names here: what a profile finds is no ground for a rate of theirs. */
+static void test_profile_only(void **state)
+{
+	struct stage s;
+	g_autofree char *text = NULL;
+
+	glob[0] = 'x';
+	stage_open(&s, AMPLIFY_AUTO, NULL, true);
+	glob[0] = 'p';
+	assert_int_equal(s.page->n_sites, 0);
+	assert_false(amplifier_as_asked(s.a));
+	amplifier_arm(s.a, &s.guest, T0);
+	pass(&s, 200000);	/* nothing of its own to wait for */
+	assert_int_equal(s.page->profile, 1);
+	s.page->vcpu[0].delays = 1;
+	text = stage_close(&s);
+	assert_non_null(strstr(text, "\"level\":\"profile\""));
+	assert_null(strstr(text, "unamplified"));
+	g_free(s.out);
+}
+
+/* Sites that nobody came by amplified nothing. */
+static void test_no_delay(void **state)
+{
+	struct stage s;
+
+	stage_open(&s, AMPLIFY_AUTO, NULL, true);
+	amplifier_arm(s.a, &s.guest, T0);
+	pass(&s, 500000);
+	assert_true(amplifier_as_asked(s.a));
+	expect_no_delay(&s);
+}
+
 static void test_off(void **state)
 {
 	struct stage s;
@@ -327,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_log_is_bounded), cmocka_unit_test(test_no_symbols),
 		cmocka_unit_test(test_wrong_symbol), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_plugin_never_ran), cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_profile_only), cmocka_unit_test(test_no_delay),
 		cmocka_unit_test(test_kvm),	     cmocka_unit_test(test_off),
 	};
 
