@@ -33,6 +33,7 @@
 
 #define SLOTS_MAX 32 /* probes that come and go, a CPU */
 #define SLOTS 8
+#define LEFT 8 /* remembered after they went, a CPU */
 #define FUNCTIONS_MAX 192
 #define BRANCHES_MAX 768
 #define OFFSET_TRIES 16           /* refused offsets in a row: another flip, then */
@@ -79,6 +80,8 @@ struct seat {
 		struct dyn_site site;
 		enum kbranch_kind kind;
 	} slot[SLOTS_MAX];
+	struct slot left[LEFT]; /* those that went last: their work may be seen only now */
+	unsigned nleft;
 } __attribute__((aligned(64)));
 
 static struct {
@@ -257,9 +260,10 @@ static void flip_once(unsigned cpu, uint64_t *rand)
 	unsigned slot = rand_next(rand) % state.slots;
 	uint64_t before = TOTAL(calls);
 
-	if (seat->slot[slot].on)
+	if (seat->slot[slot].on) {
+		seat->left[seat->nleft++ % LEFT] = seat->slot[slot];
 		slot_disarm(cpu, slot);
-	else if (!slot_arm_somewhere(cpu, slot, rand))
+	} else if (!slot_arm_somewhere(cpu, slot, rand))
 		return;
 	COUNT(seat->flips);
 	if (TOTAL(calls) != before)
@@ -436,18 +440,30 @@ static bool guilty(const struct slot *suspect, unsigned call)
 	return wrong;
 }
 
-/* Try the probes that were armed one by one; all are gone afterwards. */
+static unsigned suspects_take(const struct slot *from, unsigned n, struct slot *ret)
+{
+	unsigned taken = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (from[i].on)
+			ret[taken++] = from[i];
+	return taken;
+}
+
+/* Try the probes that were armed, or had just left, one by one; all are gone afterwards. */
 static bool culprit_find(struct probe_run *run, unsigned call, struct slot *ret)
 {
-	static struct slot suspects[WIRE_CPUS_MAX * SLOTS_MAX];
+	static struct slot suspects[WIRE_CPUS_MAX * (SLOTS_MAX + LEFT)];
 	unsigned n = 0;
 
-	for (unsigned cpu = 0; cpu < run->ncpus; cpu++)
-		for (unsigned i = 0; i < state.slots; i++) {
-			if (state.seats[cpu].slot[i].on)
-				suspects[n++] = state.seats[cpu].slot[i];
+	for (unsigned cpu = 0; cpu < run->ncpus; cpu++) {
+		const struct seat *seat = &state.seats[cpu];
+
+		n += suspects_take(seat->slot, state.slots, suspects + n);
+		n += suspects_take(seat->left, LEFT, suspects + n);
+		for (unsigned i = 0; i < state.slots; i++)
 			slot_disarm(cpu, i);
-		}
+	}
 	for (unsigned i = 0; i < n; i++)
 		if (guilty(&suspects[i], call)) {
 			*ret = suspects[i];
