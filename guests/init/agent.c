@@ -110,6 +110,12 @@ static void command_run(const struct wire_record *r)
 		runner_stop(&agent.runner);
 	else if (!strcmp(r->type, "symbols"))
 		symbols_send();
+	else if (!strcmp(r->type, "run"))
+		shell_start(r->payload);
+	else if (!strcmp(r->type, "in"))
+		shell_input(r->payload);
+	else if (!strcmp(r->type, "size"))
+		shell_size(r->payload);
 	else if (!strcmp(r->type, "bye"))
 		agent.bye = true;
 	else
@@ -160,7 +166,7 @@ static void orphans_reap(void)
 	for (int i = 0; i < 64; i++) {
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid ||
-		    info.si_pid == agent.runner.pid)
+		    info.si_pid == agent.runner.pid || info.si_pid == shell_pid())
 			return;
 		waitpid(info.si_pid, NULL, WNOHANG);
 	}
@@ -168,12 +174,12 @@ static void orphans_reap(void)
 
 static void round_wait(void)
 {
-	struct pollfd p[2] = {
+	struct pollfd p[2 + SHELL_FDS] = {
 		{ .fd = link_fd(), .events = POLLIN },
 		{ .fd = agent.runner.pid ? agent.runner.fd : -1, .events = POLLIN },
 	};
 
-	poll(p, 2, ROUND_MS);
+	poll(p, 2 + shell_fds(p + 2), ROUND_MS);
 	if (p[0].revents & POLLIN)
 		uart_read();
 	else if (p[0].revents)
@@ -182,6 +188,7 @@ static void round_wait(void)
 		runner_read(&agent.runner);
 	else if (p[1].revents)
 		sleep_ms(1);
+	shell_serve();
 }
 
 void agent_serve(void)
@@ -193,6 +200,7 @@ void agent_serve(void)
 	while (!agent.bye) {
 		round_wait();
 		runner_tick(&agent.runner);
+		agent.bye |= shell_tick();
 		orphans_reap();
 		__atomic_store_n(&status_page()->now_ns, clock_ns(), __ATOMIC_RELAXED);
 		if (clock_ns() - agent.second_ns < 1000000000ull)

@@ -8,6 +8,7 @@
 #include "probes/lib/probe.h"
 
 #include <jansson.h>
+#include <poll.h>
 
 /* mounts.c: device nodes, /proc, /sys and what hangs below them; what fails is left out. */
 void mounts_make(void);
@@ -63,6 +64,20 @@ void runner_tick(struct runner *r);
 void child_main(const struct runner_order *order, int fd) __attribute__((noreturn));
 /* JSON of an `end` record. */
 json_t *end_json(const struct probe *probe, enum probe_result result, const char *reason);
+
+/* shell.c: the command or shell of `klab boot`. The payloads are those of the records `run`, `in`
+ * and `size`. */
+#define SHELL_FDS 3
+void shell_start(const char *payload);
+void shell_input(const char *payload);
+void shell_size(const char *payload);
+/* What to wait for; returns SHELL_FDS. */
+unsigned shell_fds(struct pollfd *p);
+void shell_serve(void);
+/* Its process, which nobody else must reap; 0: none. */
+int shell_pid(void);
+/* True once it is over and told. */
+bool shell_tick(void);
 
 /* canary.c: the probe behind "canary-FAULT", which is in no list; NULL for any other name. The fault
  * stays chosen: one canary a guest. */

@@ -17,9 +17,10 @@
 
 static struct {
 	int fd;
+	int wait_ms;
 	uint64_t seq;
 	pthread_mutex_t lock;
-} uart = { .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+} uart = { .fd = -1, .wait_ms = LINK_WAIT_MS, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int link_open(const char *path)
 {
@@ -47,6 +48,11 @@ void link_use(int fd)
 	uart.fd = fd;
 }
 
+void link_patient(void)
+{
+	uart.wait_ms = -1;
+}
+
 int link_fd(void)
 {
 	return uart.fd;
@@ -66,7 +72,7 @@ static bool uart_write(const char *buf, size_t len)
 		}
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
-		if (poll(&p, 1, LINK_WAIT_MS) == 0)
+		if (poll(&p, 1, uart.wait_ms) == 0)
 			return false;
 	}
 	return true;

@@ -23,6 +23,9 @@ void link_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Send a JSON record and drop the reference to it. */
 void link_send_json(const char *type, json_t *json);
 
+/* From now on a record waits for the host as long as it takes: none may be lost. */
+void link_patient(void);
+
 /* Wait until the UART sent what it holds, at most LINK_WAIT_MS. */
 void link_drain(void);
 

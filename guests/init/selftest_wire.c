@@ -2,6 +2,7 @@
 /*
  * Self-test of the wire: records survive the round trip, wrong ones are counted and dropped.
  */
+#include "base64.h"
 #include "init.h"
 #include "wire_codec.h"
 
@@ -106,6 +107,29 @@ static bool test_garbage(void)
 	return decoder.torn > 1000;
 }
 
+/* Every length and every byte comes back; what is no base64, or too long, is refused. */
+static bool test_base64(void)
+{
+	static const char *const bad[] = { "a", "ab=", "a===", "=abc", "ab=c", "ab c", "abc\n",
+					   "abcd====" };
+	uint8_t raw[256], back[256];
+	char text[BASE64_LEN(sizeof(raw)) + 1];
+
+	for (unsigned i = 0; i < sizeof(raw); i++)
+		raw[i] = i;
+	for (unsigned len = 0; len <= sizeof(raw); len++) {
+		base64_encode(text, raw, len);
+		if (strlen(text) != BASE64_LEN(len) ||
+		    base64_decode(back, sizeof(back), text) != (int)len || memcmp(raw, back, len) ||
+		    (len && base64_decode(back, len - 1, text) >= 0))
+			return false;
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (base64_decode(back, sizeof(back), bad[i]) >= 0)
+			return false;
+	return base64_decode(back, sizeof(back), "aGk=") == 2 && !memcmp(back, "hi", 2);
+}
+
 const struct selftest selftest_wire[] = {
 	{ "golden", test_golden },
 	{ "round_trip", test_round_trip },
@@ -113,5 +137,6 @@ const struct selftest selftest_wire[] = {
 	{ "too_long", test_too_long },
 	{ "lost", test_lost },
 	{ "garbage", test_garbage },
+	{ "base64", test_base64 },
 	{ NULL, NULL },
 };

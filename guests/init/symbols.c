@@ -3,6 +3,7 @@
  * Sends the kernel's text symbols: /proc/kallsyms without data, modules, boot code and the padding
  * in front of functions, sorted, deflated, in base64. Under 2 MB of text become a quarter of that.
  */
+#include "base64.h"
 #include "init.h"
 #include "link.h"
 
@@ -112,23 +113,6 @@ static int symbol_compare(const void *a, const void *b)
 	if (x->addr != y->addr)
 		return x->addr < y->addr ? -1 : 1;
 	return strcmp(x->name, y->name);
-}
-
-static void base64_encode(char *out, const uint8_t *in, size_t len)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < len; i += 3, out += 4) {
-		uint32_t v = in[i] << 16 | (i + 1 < len ? in[i + 1] << 8 : 0) |
-			     (i + 2 < len ? in[i + 2] : 0);
-
-		out[0] = digits[v >> 18];
-		out[1] = digits[v >> 12 & 63];
-		out[2] = i + 1 < len ? digits[v >> 6 & 63] : '=';
-		out[3] = i + 2 < len ? digits[v & 63] : '=';
-	}
-	*out = '\0';
 }
 
 /* Put bytes through the deflater; full chunks go out. */

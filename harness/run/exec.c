@@ -5,12 +5,11 @@
 #include "base/embed.h"
 #include "base/fs.h"
 #include "guest/initramfs.h"
-#include "kernel/bzimage.h"
 #include "run/facts.h"
+#include "run/fit.h"
 #include "run/turn.h"
 #include "store/journal.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,30 +56,13 @@ static bool check_inputs(struct execution *x, GError **error)
 	return true;
 }
 
-/*
- * A kernel that finds no room resets without a word, long before its console. The initramfs counts
- * twice: as it is loaded, and as it is unpacked.
- */
 static bool check_memory(const struct execution *x, GError **error)
 {
-	g_autofree char *head = g_malloc0(BZIMAGE_SETUP_MAX);
-	auto_fd fd = open(x->job->kernel->image, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : pread(fd, head, BZIMAGE_SETUP_MAX, 0);
-	struct bzimage img;
-	struct stat image, initrd;
-	uint64_t need;
+	struct stat initrd;
 
-	if (len < 0 || fstat(fd, &image) || stat(x->initrd, &initrd))
-		return lab_fail_errno(error, "'%s'", x->job->kernel->image);
-	if (!bzimage_parse(head, len, image.st_size, &img, error))
-		return lab_prefix(error, "kernel image '%s'", x->job->kernel->image);
-	need = img.memory + 2 * (uint64_t)initrd.st_size;
-	if (!img.memory || need <= (uint64_t)x->job->mem_mib << 20)
-		return true;
-	return lab_fail(error, LAB_ERROR_INPUT,
-			"the guest's %u MiB of memory cannot hold its kernel and initramfs, which take at "
-			"least %" G_GUINT64_FORMAT " MiB\nhint: --memory gives it more",
-			x->job->mem_mib, (need >> 20) + 1);
+	if (stat(x->initrd, &initrd))
+		return lab_fail_errno(error, "'%s'", x->initrd);
+	return fit_check(x->job->kernel->image, initrd.st_size, x->job->mem_mib, error);
 }
 
 static struct session_params session_of(struct execution *x, enum session_purpose purpose)

@@ -26,12 +26,22 @@
  *		"exposure":{"NAME":N,...},"taint":N}: the probe's process is gone, the agent is
  *		idle. The reason of a "fail" begins with "corruption: ", "lost-events: ",
  *		"killed-task: " or "hung-task: ". Exposure names every counter of `begin`
+ *	out	base64 of what the command wrote to its stdout, or to its terminal
+ *	err	base64 of what it wrote to its stderr
+ *	took	decimal: bytes of `in` that the command took, all in all
+ *	exit	JSON {"code":N}, or {"signal":N}, or {"errno":N,"error":S}: could not be executed.
+ *		All of its output has been sent; bye follows
  *	bye	empty: the guest powers off next
  *
  *	host -> guest
  *	start	JSON {"probe":S,"duration_ms":N,"seed":N}
  *	stop	empty: end the running probe early
  *	symbols	empty: send the kernel's text symbols
+ *	run	JSON {"argv":[S,...],"env":["NAME=VALUE",...],"tty":B,"rows":N,"cols":N}: execute a
+ *		command, once; on a terminal of its own if tty and if the kernel has ptys
+ *	in	base64 for its stdin, empty: the end of it. At most WIRE_INPUT_WINDOW bytes ahead of
+ *		the last `took`
+ *	size	JSON {"rows":N,"cols":N}: the terminal's
  *	bye	empty: power off
  *
  * The symbol stream is a zlib stream of lines "HEXADDR NAME\n", text symbols of the kernel image
@@ -48,6 +58,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_LINE_MAX 8192	/* bytes of a record, newline included */
+#define WIRE_INPUT_WINDOW 4096
 #define WIRE_STATUS_MAGIC 0x3142414c4b455257ull
 #define WIRE_STATUS_SIZE 4096
 #define WIRE_CPUS_MAX 128

@@ -7,7 +7,7 @@ expect 0 "$KLAB" --version
 expect 2 "$KLAB"
 expect 2 "$KLAB" frobnicate
 says "frobnicate"
-for command in run plan exec-job report explain again kernels probes hazards blacklist doctor calibrate; do
+for command in run plan exec-job report explain again kernels probes hazards blacklist doctor calibrate boot; do
 	expect 0 "$KLAB" $command --help
 	says "$command"
 done
