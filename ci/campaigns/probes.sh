@@ -39,7 +39,7 @@ campaign() {
 		run_once "bookworm-$seed" -k debian-bookworm --seed "$seed" --smp 2 --duration 5 -j 4 \
 			--no-selftest
 	done
-	run_once four -k 'debian-*' -p '*' --smp 8 --duration 20 --full-duration
+	run_once four -p '*' --smp 8 --duration 20 --full-duration
 	run_once smp1 -k debian-bookworm -p '*' --smp 1 --duration 10 --no-selftest
 	run_once smp16 -k debian-bookworm -p '*' --smp 16 --duration 10 --no-selftest
 	run_once mem256 -k debian-bookworm -p '*' --smp 4 --memory 256 --duration 10 --no-selftest

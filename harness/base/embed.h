@@ -35,6 +35,12 @@ extern const char embed_control_indirect_cocci[], embed_control_indirect_cocci_e
 extern const char embed_control_eventfd_cocci[], embed_control_eventfd_cocci_end[];
 extern const char embed_control_futex_cocci[], embed_control_futex_cocci_end[];
 
+/* guests/config: what kernels are built with from source, and what goes over it by release. */
+extern const char embed_guest_config[], embed_guest_config_end[];
+extern const char embed_guest_3_10_config[], embed_guest_3_10_config_end[];
+extern const char embed_guest_5_2_config[], embed_guest_5_2_config_end[];
+extern const char embed_guest_5_11_config[], embed_guest_5_11_config_end[];
+
 /* results/published/calibration.json: failure rates of the controls, as shipped. */
 extern const char embed_calibration_json[], embed_calibration_json_end[];
 

@@ -29,7 +29,7 @@ struct command {
 
 extern const struct command command_run, command_plan, command_exec_job, command_kernels,
 	command_probes, command_hazards, command_doctor, command_calibrate, command_blacklist,
-	command_selftest, command_boot,
+	command_selftest, command_boot, command_schema,
 	command_report, command_explain, command_again;
 
 /*

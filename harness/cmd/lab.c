@@ -6,6 +6,8 @@
 #include "base/fs.h"
 #include "cmd/calibration_file.h"
 #include "cmd/cmd.h"
+#include "kernel/identity.h"
+#include "kernel/import.h"
 #include "know/know.h"
 #include "report/result.h"
 #include "report/terminal.h"
@@ -75,7 +77,8 @@ static bool load_matrix(struct lab *lab, const char *file, GError **error)
 	if (!file && g_file_test("kernels.yaml", G_FILE_TEST_IS_REGULAR))
 		file = "kernels.yaml";
 	return load_text(file, embed_kernels_yaml, EMBED_LEN(kernels_yaml), &text, &len, error) &&
-	       matrix_parse(file ? file : "kernels.yaml", text, len, &lab->matrix, error);
+	       matrix_parse(file ? file : "kernels.yaml", text, len, &lab->matrix, error) &&
+	       import_add_to(lab->matrix, error);
 }
 
 static bool load_hazards(struct lab *lab, const char *file, GError **error)
@@ -202,6 +205,44 @@ bool lab_open(const struct lab_params *params, struct lab **ret, GError **error)
 		return false;
 	*ret = g_steal_pointer(&lab);
 	return true;
+}
+
+static int compare_options(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* "CONFIG_X=y" of all hazards as "CONFIG_X", sorted, each once; free the array. */
+static GPtrArray *options_of_hazards(const struct hazard_set *hazards)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	GPtrArray *options = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < hazards->all->len; i++) {
+		char **needs = ((struct hazard *)hazards->all->pdata[i])->kconfig;
+
+		for (; needs && *needs; needs++) {
+			char *option = g_strndup(*needs, strcspn(*needs, "="));
+
+			/* not by what g_hash_table_add() says: it replaces the key that it has */
+			if (g_hash_table_contains(seen, option)) {
+				g_free(option);
+				continue;
+			}
+			g_hash_table_add(seen, option);
+			g_ptr_array_add(options, option);
+		}
+	}
+	g_ptr_array_sort(options, compare_options);
+	g_ptr_array_add(options, NULL);
+	return options;
+}
+
+void lab_identify(const struct lab *lab, struct kernel *kernel)
+{
+	g_autoptr(GPtrArray) options = options_of_hazards(lab->hazards);
+
+	kernel_identify(kernel, (const char *const *)options->pdata);
 }
 
 /* --- engine ------------------------------------------------------------------------------------ */

@@ -57,6 +57,9 @@ bool lab_open_engine(struct lab *lab, const struct lab_params *params,
 bool lab_proof_kernel(struct lab *lab, const struct progress *progress, struct kernel **ret,
 		      GError **error);
 
+/* Say which build a kernel is, with the options that hazards depend on (kernel/identity.h). */
+void lab_identify(const struct lab *lab, struct kernel *kernel);
+
 struct lab_plan {
 	unsigned smp, mem_mib, duration_s, boot_limit_s;	/* 0: the default */
 	uint64_t seed;

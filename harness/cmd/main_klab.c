@@ -8,7 +8,7 @@
 
 static const struct command *const commands[] = {
 	&command_run,	 &command_plan,	  &command_exec_job,  &command_report, &command_explain, &command_again,
-	&command_kernels, &command_boot,
+	&command_kernels, &command_boot, &command_schema,
 	&command_probes, &command_hazards, &command_blacklist, &command_doctor, &command_calibrate,
 	&command_selftest,
 };

@@ -51,8 +51,9 @@ static bool check_ranges(const struct run_request *req, GError **error)
 #define AT(field) GSIZE_TO_POINTER(offsetof(struct run_request, field))
 static const GOptionEntry options[] = {
 	{ "kernel", 'k', 0, G_OPTION_ARG_STRING_ARRAY, AT(kernels),
-	  "Kernels by id, or an image: file:PATH[,id=NAME]; repeatable (default: the "
-	  "default: set of the kernels file)", "GLOB" },
+	  "Kernels by id, alias, version, release or ref ('debian 12', v6.2), or an image: ./bzImage, "
+	  "file:PATH[,id=NAME] (docs/kernels.md); repeatable (default: the default: set of the "
+	  "kernels file)", "GLOB" },
 	{ "probe", 'p', 0, G_OPTION_ARG_STRING_ARRAY, AT(probes),
 	  "Probes by name; repeatable (default: all but those that run by name only, see 'klab "
 	  "probes'; -p '*' takes them too)", "GLOB" },
@@ -246,8 +247,10 @@ static bool plan_fresh(const struct run_request *req, struct lab *lab,
 	if (req->selftest && !req->no_selftest && kernels->len * probes->len > 1 &&
 	    !selftest_ensure(lab, req->jobs, error))
 		return false;
-	for (guint i = 0; i < kernels->len; i++)
+	for (guint i = 0; i < kernels->len; i++) {
+		lab_identify(lab, kernels->pdata[i]);
 		lab_add_cells(lab, r, kernels->pdata[i], probes, &plan);
+	}
 	for (guint i = 0; i < r->cells->len; i++)
 		((struct cell *)r->cells->pdata[i])->job->dump = req->dump;
 	if (!fs_mkdir(dir, error) || !run_save(r, error))

@@ -8,6 +8,8 @@
 
 #include <yaml.h>
 
+#define EXCERPT 90 /* characters of a source line that an error shows */
+
 void doc_node_free(struct doc_node *node)
 {
 	if (!node)
@@ -18,12 +20,41 @@ void doc_node_free(struct doc_node *node)
 	g_free(node);
 }
 
+struct doc_fault {
+	unsigned line, column; /* from 1 */
+	char *sentence;
+};
+
+static void fault_free(gpointer data)
+{
+	struct doc_fault *fault = data;
+
+	g_free(fault->sentence);
+	g_free(fault);
+}
+
+static guint fault_hash(gconstpointer data)
+{
+	const struct doc_fault *fault = data;
+
+	return g_str_hash(fault->sentence) ^ (fault->line * 31 + fault->column);
+}
+
+static gboolean fault_equal(gconstpointer a, gconstpointer b)
+{
+	const struct doc_fault *fa = a, *fb = b;
+
+	return fa->line == fb->line && fa->column == fb->column &&
+	       !strcmp(fa->sentence, fb->sentence);
+}
+
 struct doc_errors *doc_errors_new(const char *name)
 {
 	struct doc_errors *errors = g_new0(struct doc_errors, 1);
 
 	errors->name = g_strdup(name);
-	errors->lines = g_ptr_array_new_with_free_func(g_free);
+	errors->all = g_ptr_array_new_with_free_func(fault_free);
+	errors->known = g_hash_table_new(fault_hash, fault_equal);
 	return errors;
 }
 
@@ -32,56 +63,118 @@ void doc_errors_free(struct doc_errors *errors)
 	if (!errors)
 		return;
 	g_free(errors->name);
-	g_ptr_array_unref(errors->lines);
+	g_hash_table_unref(errors->known);
+	g_ptr_array_unref(errors->all);
 	g_free(errors);
+}
+
+bool doc_errors_full(const struct doc_errors *errors)
+{
+	return errors->all->len >= DOC_ERRORS_MAX;
 }
 
 static bool errors_add(struct doc_errors *errors, unsigned line, unsigned column, char *sentence)
 {
-	char *text = g_strdup_printf("%s:%u:%u: %s", errors->name, line, column, sentence);
+	struct doc_fault *fault = g_new0(struct doc_fault, 1);
 
-	g_free(sentence);
+	*fault = (struct doc_fault){ line, column, sentence };
 	/* What stands once in the file, as a default, may be read many times. */
-	if (g_ptr_array_find_with_equal_func(errors->lines, text, g_str_equal, NULL)) {
-		g_free(text);
-		return false;
-	}
-	if (errors->lines->len < DOC_ERRORS_MAX) {
-		g_ptr_array_add(errors->lines, text);
-	} else {
+	if (g_hash_table_contains(errors->known, fault)) {
+		fault_free(fault);
+	} else if (doc_errors_full(errors)) {
 		errors->dropped++;
-		g_free(text);
+		fault_free(fault);
+	} else {
+		g_ptr_array_add(errors->all, fault);
+		g_hash_table_add(errors->known, fault);
 	}
 	return false;
 }
 
-/* File order: by the line and column that follow the name. */
-static int errors_compare(gconstpointer a, gconstpointer b, gpointer name_len)
+static int fault_compare(gconstpointer a, gconstpointer b)
 {
-	const char *la = *(const char *const *)a + GPOINTER_TO_SIZE(name_len) + 1;
-	const char *lb = *(const char *const *)b + GPOINTER_TO_SIZE(name_len) + 1;
-	char *ca, *cb;
-	guint64 line_a = g_ascii_strtoull(la, &ca, 10), line_b = g_ascii_strtoull(lb, &cb, 10);
-	guint64 column_a, column_b;
+	const struct doc_fault *fa = *(struct doc_fault *const *)a;
+	const struct doc_fault *fb = *(struct doc_fault *const *)b;
 
-	if (line_a != line_b)
-		return line_a < line_b ? -1 : 1;
-	column_a = g_ascii_strtoull(ca + 1, NULL, 10);
-	column_b = g_ascii_strtoull(cb + 1, NULL, 10);
-	return column_a < column_b ? -1 : column_a > column_b;
+	if (fa->line != fb->line)
+		return fa->line < fb->line ? -1 : 1;
+	return fa->column < fb->column ? -1 : fa->column > fb->column;
+}
+
+/* Bytes of the line break at `at`, as YAML has them (CR LF, LF, CR, NEL, LS, PS); 0: none. */
+static unsigned break_length(const char *at, const char *end)
+{
+	if (*at == '\r')
+		return at + 1 < end && at[1] == '\n' ? 2 : 1;
+	if (*at == '\n')
+		return 1;
+	if (end - at >= 2 && !memcmp(at, "\xc2\x85", 2))
+		return 2;
+	return end - at >= 3 && (!memcmp(at, "\xe2\x80\xa8", 3) || !memcmp(at, "\xe2\x80\xa9", 3))
+		       ? 3
+		       : 0;
+}
+
+/* Where line `line` begins, from a place at or before it whose line is *at_line. */
+static const char *seek_line(const char *at, const char *end, unsigned *at_line, unsigned line)
+{
+	while (at < end && *at_line < line) {
+		unsigned length = break_length(at, end);
+
+		*at_line += length > 0;
+		at += MAX(length, 1);
+	}
+	return at;
+}
+
+/* As a terminal may see it: whatever would move the cursor or has no width is one '?'. */
+static void append_char(GString *out, gunichar c)
+{
+	if (c == '\t')
+		c = ' ';
+	g_string_append_unichar(out, g_unichar_isprint(c) && !g_unichar_iszerowidth(c) ? c : '?');
+}
+
+/* The line from `at` on, and a caret; of long lines the part around the column. */
+static void append_source(GString *out, const char *at, const char *end, const struct doc_fault *f)
+{
+	unsigned column = 1, from = f->column > EXCERPT / 2 ? f->column - EXCERPT / 2 : 1, pad = 0;
+
+	g_string_append_printf(out, "\n%5u | %s", f->line, from > 1 ? "..." : "");
+	for (; at < end && !break_length(at, end) && column < from + EXCERPT; column++) {
+		gunichar c = g_utf8_get_char_validated(at, end - at);
+		bool whole = c < (gunichar)-2;
+
+		if (column >= from)
+			append_char(out, whole ? c : '?');
+		if (column >= from && column < f->column)
+			pad += whole && g_unichar_iswide(c) ? 2 : 1;
+		at = whole ? g_utf8_next_char(at) : at + 1;
+	}
+	g_string_append_printf(out, "%s\n      | %*s^",
+			       at < end && !break_length(at, end) ? "..." : "",
+			       (int)(pad + (from > 1 ? 3 : 0)), "");
 }
 
 bool doc_errors_report(struct doc_errors *errors, GError **error)
 {
 	g_autoptr(GString) all = g_string_new(NULL);
+	const char *at = errors->text, *end = at ? at + errors->text_len : NULL;
+	unsigned line = 1;
 
-	if (!errors->lines->len)
+	if (!errors->all->len)
 		return true;
-	g_ptr_array_sort_with_data(errors->lines, errors_compare,
-				   GSIZE_TO_POINTER(strlen(errors->name)));
-	for (unsigned i = 0; i < errors->lines->len; i++)
-		g_string_append_printf(all, "%s%s", i ? "\n" : "",
-				       (char *)g_ptr_array_index(errors->lines, i));
+	g_ptr_array_sort(errors->all, fault_compare);
+	for (unsigned i = 0; i < errors->all->len; i++) {
+		const struct doc_fault *f = g_ptr_array_index(errors->all, i);
+
+		g_string_append_printf(all, "%s%s:%u:%u: %s", i ? "\n" : "", errors->name, f->line,
+				       f->column, f->sentence);
+		if (at)
+			at = seek_line(at, end, &line, f->line);
+		if (at < end)
+			append_source(all, at, end, f);
+	}
 	if (errors->dropped)
 		g_string_append_printf(all, "\n%s: %u more errors", errors->name, errors->dropped);
 	return lab_fail(error, LAB_ERROR_USAGE, "%s", all->str);
@@ -138,8 +231,8 @@ static struct doc_node *node_new(struct loader *l, enum doc_kind kind, const yam
 
 static struct doc_node *load_node(struct loader *l, const yaml_event_t *event, unsigned depth);
 
-/* A key: a scalar that the map has not had. */
-static char *load_key(struct loader *l, const struct doc_node *map, const yaml_event_t *event)
+/* A key: a scalar that the map has not had; `had` is the set of those that it has had. */
+static char *load_key(struct loader *l, GHashTable *had, const yaml_event_t *event)
 {
 	const char *key = (const char *)event->data.scalar.value;
 
@@ -151,11 +244,11 @@ static char *load_key(struct loader *l, const struct doc_node *map, const yaml_e
 		loader_fail(l, &event->start_mark, "a key must not be empty or hold a NUL");
 		return NULL;
 	}
-	if (map->children->len >= DOC_KEYS_MAX) {
+	if (g_hash_table_size(had) >= DOC_KEYS_MAX) {
 		loader_fail(l, &event->start_mark, "the map has too many keys");
 		return NULL;
 	}
-	if (doc_get(map, key)) {
+	if (g_hash_table_contains(had, key)) {
 		errors_add(l->errors, event->start_mark.line + 1, event->start_mark.column + 1,
 			   g_strdup_printf("key '%s' stands here twice", key));
 		return NULL;
@@ -166,8 +259,9 @@ static char *load_key(struct loader *l, const struct doc_node *map, const yaml_e
 /* Members of a list or map, up to the event that ends it. */
 static bool load_children(struct loader *l, struct doc_node *node, unsigned depth)
 {
-	yaml_event_type_t end =
-		node->kind == DOC_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+	g_autoptr(GHashTable) had =
+		node->kind == DOC_MAP ? g_hash_table_new(g_str_hash, g_str_equal) : NULL;
+	yaml_event_type_t end = had ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
 
 	for (;;) {
 		g_autofree char *key = NULL;
@@ -178,8 +272,8 @@ static bool load_children(struct loader *l, struct doc_node *node, unsigned dept
 		if (!loader_next(l, &event))
 			return false;
 		done = event.type == end;
-		if (!done && node->kind == DOC_MAP) {
-			key = load_key(l, node, &event);
+		if (!done && had) {
+			key = load_key(l, had, &event);
 			yaml_event_delete(&event);
 			if (!key || !loader_next(l, &event))
 				return false;
@@ -191,6 +285,8 @@ static bool load_children(struct loader *l, struct doc_node *node, unsigned dept
 		if (!child)
 			return false;
 		child->key = g_steal_pointer(&key);
+		if (had)
+			g_hash_table_add(had, child->key);
 		g_ptr_array_add(node->children, child);
 	}
 }
@@ -302,6 +398,8 @@ struct doc_node *doc_parse(const char *text, size_t len, struct doc_errors *erro
 		errors_add(errors, 1, 1, g_strdup("no memory for the YAML parser"));
 		return NULL;
 	}
+	errors->text = text;
+	errors->text_len = len;
 	yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, len);
 	root = load_document(&l);
@@ -328,8 +426,9 @@ void doc_check_keys(const struct doc_node *map, const char *const *known, struct
 
 		if (g_strv_contains(known, child->key))
 			continue;
-		hint = suggest_phrase(child->key, known);
-		doc_error(child, errors, "unknown key '%s'%s", child->key, hint);
+		if (!doc_errors_full(errors))
+			hint = suggest_phrase(child->key, known);
+		doc_error(child, errors, "unknown key '%s'%s", child->key, hint ? hint : "");
 	}
 }
 

@@ -9,18 +9,18 @@
  *		... doc_check_keys(), doc_get(), doc_error() ...
  *	return doc_errors_report(errors, error);
  *
- * Refused: more than 1 MiB, 32 levels, 65536 nodes or 1024 keys in a map, aliases, anchors and
- *tags, duplicate keys, keys that are no scalars, a second document, bytes that are no UTF-8.
+ * Refused: more than 8 MiB, 32 levels, 524288 nodes or 16384 keys in a map, aliases, anchors and
+ * tags, duplicate keys, keys that are no scalars, a second document, bytes that are no UTF-8.
  */
 #ifndef KLAB_CONF_DOC_H
 #define KLAB_CONF_DOC_H
 
 #include "base/lab.h"
 
-#define DOC_BYTES_MAX (1u << 20)
+#define DOC_BYTES_MAX (8u << 20)
 #define DOC_DEPTH_MAX 32
-#define DOC_NODES_MAX 65536
-#define DOC_KEYS_MAX 1024 /* of one map */
+#define DOC_NODES_MAX (1u << 19)
+#define DOC_KEYS_MAX 16384 /* of one map */
 #define DOC_ERRORS_MAX 100
 
 enum doc_kind { DOC_SCALAR, DOC_LIST, DOC_MAP };
@@ -39,16 +39,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(doc_node, doc_node_free)
 
 struct doc_errors {
 	char *name;
-	GPtrArray *lines; /* char *, "name:line:col: sentence" */
-	unsigned dropped; /* beyond DOC_ERRORS_MAX */
+	const char *text; /* that doc_parse() read, borrowed, or NULL: then no line is shown */
+	size_t text_len;
+	GPtrArray *all;    /* of what was found */
+	GHashTable *known; /* the same as a set: what stands once may be read many times */
+	unsigned dropped;  /* beyond DOC_ERRORS_MAX */
 };
 typedef struct doc_errors doc_errors;
 struct doc_errors *doc_errors_new(const char *name);
 void doc_errors_free(struct doc_errors *errors);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(doc_errors, doc_errors_free)
-/* True if there are none; else false, and *error holds them all (LAB_ERROR_USAGE), in file order.
- */
+/* True if there are none; else false, and *error holds them all (LAB_ERROR_USAGE) in file order:
+ * "name:line:col: sentence", the source line and a caret below its column. What doc_parse() read
+ * must still be there. */
 bool doc_errors_report(struct doc_errors *errors, GError **error);
+/* Are there so many that the next one will only be counted? Then "did you mean" can be saved. */
+bool doc_errors_full(const struct doc_errors *errors);
 
 /* NULL with an error noted if the text is no such document. An empty text is an empty map. */
 struct doc_node *doc_parse(const char *text, size_t len, struct doc_errors *errors);

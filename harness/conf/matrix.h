@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * kernels.yaml: which kernels there are and where they come from. Validated: all errors at once.
+ * docs/kernels.md is its manual, conf/matrix_keys.h the table of its keys.
  *
- *	defaults: {source: apt, package: linux-image-cloud-amd64}	# for every entry that is
- *silent kernels:
+ *	defaults: {source: apt, package: linux-image-cloud-amd64}	# for that source
+ *	kernels:
  *	  - id: debian-bookworm
- *	    source: apt
  *	    suites: [bookworm, bookworm-security]	# or `suite:`; the newest version wins
- *	    package: linux-image-cloud-amd64	# a metapackage is resolved to the newest image
- *	    version: 6.1.192-2			# optional: exactly that one
- *	    check-valid-until: no		# optional: accept an expired Release file
+ *	    aliases: [debian-12]
  *	  - {id: mine, source: file, path: /boot/vmlinuz}
- *	default: [debian-bullseye, debian-bookworm, ...]
+ *	families:						# one entry, many kernels
+ *	  - id: mainline
+ *	    source: git
+ *	    remote: https://example.org/linux.git
+ *	    refs: {from: v5.2, to: v6.3}			# mainline-5.2 ... mainline-6.3
+ *	default: [debian-bookworm, mine]
  */
 #ifndef KLAB_CONF_MATRIX_H
 #define KLAB_CONF_MATRIX_H
@@ -20,11 +23,24 @@
 
 struct kernel_spec {
 	char *id;
-	char *source;            /* name of a kernel source: "apt", "file" */
-	char *suite;             /* apt: suites, comma-separated without spaces; NULL otherwise */
-	char *package;           /* apt: package name, a metapackage is followed */
-	char *version;           /* apt: exact package version, or NULL: the newest */
-	char *path;              /* file: path of a bzImage */
+	char *source;            /* "apt", "deb", "rpm", "git", "dir", "file" */
+	char *suite;             /* apt: suites, comma-separated; deb with `repo`: the suite */
+	char *package;           /* apt, deb and rpm with `repo`: name; apt follows metapackages */
+	char *version;           /* the same: exact package version, or NULL: the newest */
+	char *path;              /* file: a bzImage; dir: a build tree, or a folder with an image */
+	char *url;               /* deb, rpm: of the package, or its path; NULL with `repo` */
+	char *repo;              /* deb, rpm: base URL of a repository whose index leads to it */
+	char *component;         /* deb with `repo`: "main", ... */
+	char *keyring;           /* deb, rpm: file of OpenPGP keys that the repository signs with */
+	char *sha256;            /* deb, rpm: of the package, 64 hex digits, or NULL */
+	bool verify_none;        /* deb, rpm: `verify: none` is written: neither key nor sha256 */
+	char *remote;            /* git: URL or path of a repository or tree */
+	char *ref;               /* git: tag, branch or commit */
+	char *config;            /* git: fragment: a file, or NULL: guests/config's */
+	char **patches;          /* git: .patch, .diff and semantic .cocci, in order; or NULL */
+	char *compiler;          /* git: e.g. "gcc-10", or NULL: by the kernel's version */
+	char *family;            /* id of the family that it was expanded from, or NULL */
+	char **aliases;          /* other names for it, or NULL */
 	char *vendor;            /* "debian", "ubuntu", "rhel", ... or NULL: mainline */
 	bool ignore_valid_until; /* apt: accept an expired Release (signature still checked) */
 	bool in_default;         /* member of the `default:` set */
@@ -33,20 +49,29 @@ struct kernel_spec {
 void kernel_spec_free(struct kernel_spec *spec);
 
 struct matrix {
-	GPtrArray *kernels; /* of struct kernel_spec *, in file order */
+	GPtrArray *kernels; /* of struct kernel_spec *: single ones, then families, in file order */
+	GHashTable *by_id;  /* the same */
 };
 typedef struct matrix matrix;
 void matrix_free(struct matrix *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(matrix, matrix_free)
 
-/* Parse `text`; `name` is what errors call it. On failure the message holds every error, one a
- * line, "name:line:col: sentence", LAB_ERROR_USAGE. */
+/* Parse `text`; `name` is what errors call it. On failure the message holds every error,
+ * "name:line:col: sentence" with the line that it speaks of, LAB_ERROR_USAGE. */
 bool matrix_parse(const char *name, const char *text, size_t len, struct matrix **ret,
 		  GError **error);
+/* The kernel of that id, or NULL. */
+struct kernel_spec *matrix_find(const struct matrix *m, const char *id);
 /*
- * The specs that the user named: each pattern is a glob over ids or "file:PATH[,id=NAME]"; none:
- * the default set. A pattern without a match is LAB_ERROR_USAGE with "did you mean". The array
- * holds struct kernel_spec *, borrowed from `m` or added to it.
+ * The specs that the user named; none: the default set. Each pattern is, the first that fits:
+ *  - "file:PATH", "dir:PATH", "deb:PATH", "rpm:PATH", each with ",id=NAME" if wanted;
+ *  - a glob over ids;
+ *  - the id of a family, or a glob over what the entries themselves call their kernels: aliases
+ *    (in any case, with blanks for '-': "Debian 12"), versions, refs ("v6.2"), releases
+ *    ("5.4.0-150-generic", also with ".x86_64");
+ *  - a path, told by its '/': a folder is a `dir`, *.deb and *.rpm are what they say, else `file`.
+ * A pattern without a match is LAB_ERROR_USAGE with "did you mean". The array holds struct
+ * kernel_spec *, borrowed from `m` or added to it; no kernel twice.
  */
 bool matrix_select(struct matrix *m, const char *const *patterns, GPtrArray **ret, GError **error);
 

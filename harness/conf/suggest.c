@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <limits.h>
+#include <stdint.h>
 
 #define WORD_MAX 64
 
@@ -33,12 +34,16 @@ unsigned suggest_distance(const char *a, const char *b)
 const char *suggest(const char *typed, const char *const *words)
 {
 	const char *best = NULL;
-	unsigned best_distance = UINT_MAX;
+	size_t best_distance = SIZE_MAX, typed_length = strlen(typed);
 
 	for (; *words; words++) {
-		unsigned distance = suggest_distance(typed, *words);
+		size_t length = strlen(*words), limit = MAX(1, length / 3), distance;
 
-		if (distance < best_distance && distance <= MAX(1, strlen(*words) / 3)) {
+		/* The lengths alone tell of most words that they are too far. */
+		if ((size_t)ABS((gssize)length - (gssize)typed_length) > limit)
+			continue;
+		distance = suggest_distance(typed, *words);
+		if (distance < best_distance && distance <= limit) {
 			best = *words;
 			best_distance = distance;
 		}

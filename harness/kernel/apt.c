@@ -10,10 +10,9 @@
 
 #include "kernel/aptroot.h"
 #include "kernel/deb.h"
+#include "kernel/debdepend.h"
 
 #include <glib/gstdio.h>
-
-#define FOLLOW_MAX 5
 
 /* The first request of a fetch brings the lists up to date, the others see the same lists. */
 static struct apt_request request_for(const struct kernel_spec *spec, const char *package,
@@ -24,46 +23,6 @@ static struct apt_request request_for(const struct kernel_spec *spec, const char
 				     .as_is = true };
 }
 
-/* The first dependency "PREFIXdigit...", with its version if that is fixed by "(= V)". */
-static bool find_depend(const char *depends, const char *prefix, char **ret_package,
-			char **ret_version)
-{
-	g_auto(GStrv) items = g_strsplit_set(depends, ",|", -1);
-
-	for (char **i = items; *i; i++) {
-		const char *name = g_strstrip(*i), *eq;
-		size_t len = strcspn(name, " (:");
-
-		if (!g_str_has_prefix(name, prefix) || !g_ascii_isdigit(name[strlen(prefix)]))
-			continue;
-		eq = strstr(name + len, "(=");
-		*ret_package = g_strndup(name, len);
-		*ret_version = eq ? g_strndup(eq + 2, strcspn(eq + 2, ")")) : NULL;
-		if (*ret_version)
-			g_strstrip(*ret_version);
-		return true;
-	}
-	return false;
-}
-
-static bool next_package(const char *depends, const char *self, char **ret_package,
-			 char **ret_version)
-{
-	static const char *const prefixes[] = { "linux-binary-", "linux-image-" };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
-		g_autofree char *package = NULL, *version = NULL;
-
-		if (!find_depend(depends, prefixes[i], &package, &version) ||
-		    !strcmp(package, self))
-			continue;
-		*ret_package = g_steal_pointer(&package);
-		*ret_version = g_steal_pointer(&version);
-		return true;
-	}
-	return false;
-}
-
 /* Follow the spec's package to the one that carries the image. */
 static bool resolve(const struct kernel_spec *spec, bool refresh, const struct progress *progress,
 		    struct apt_package *ret, GError **error)
@@ -71,7 +30,7 @@ static bool resolve(const struct kernel_spec *spec, bool refresh, const struct p
 	g_autofree char *package = g_strdup(spec->package), *version = g_strdup(spec->version);
 	g_autofree char *note = NULL;
 
-	for (unsigned i = 0; i < FOLLOW_MAX; i++) {
+	for (unsigned i = 0; i < DEB_FOLLOW_MAX; i++) {
 		struct apt_request req = request_for(spec, package, version);
 		g_auto(apt_package) pkg = { 0 };
 		char *next = NULL, *next_version = NULL;
@@ -82,7 +41,7 @@ static bool resolve(const struct kernel_spec *spec, bool refresh, const struct p
 			return false;
 		if (i == 0)
 			note = g_steal_pointer(&pkg.note);
-		if (!next_package(pkg.depends, pkg.name, &next, &next_version)) {
+		if (!deb_next_package(pkg.depends, pkg.name, &next, &next_version)) {
 			*ret = pkg;
 			g_free(ret->note);
 			ret->note = g_steal_pointer(&note);
@@ -96,7 +55,7 @@ static bool resolve(const struct kernel_spec *spec, bool refresh, const struct p
 	}
 	return lab_fail(error, LAB_ERROR_UNAVAILABLE,
 			"package '%s' leads through more than %u packages to no kernel",
-			spec->package, FOLLOW_MAX);
+			spec->package, DEB_FOLLOW_MAX);
 }
 
 static bool read_package(const struct kernel_spec *spec, const char *package, const char *version,
@@ -114,20 +73,14 @@ static bool read_package(const struct kernel_spec *spec, const char *package, co
 	return ok;
 }
 
-static const char *const image_globs[] = { "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz",
-					   "lib/modules/*/vmlinuz", NULL };
-static const char *const config_globs[] = { "boot/config-*", "usr/lib/modules/*/config",
-					    "lib/modules/*/config", NULL };
-
 /* A config that cannot be had is no reason to do without the kernel. */
 static char *read_split_config(const struct kernel_spec *spec, const struct apt_package *pkg,
 			       const char *tmp_dir, const struct progress *progress)
 {
-	struct deb_file config = { .globs = config_globs, .max = KERNEL_CONFIG_MAX };
+	struct deb_file config = { .globs = deb_config_globs, .max = KERNEL_CONFIG_MAX };
 	g_autofree char *package = NULL, *version = NULL;
 
-	if (find_depend(pkg->depends, "linux-base-", &package, &version) ||
-	    find_depend(pkg->depends, "linux-modules-", &package, &version))
+	if (deb_config_package(pkg->depends, &package, &version))
 		read_package(spec, package, version, tmp_dir, progress, &config, 1, NULL);
 	return config.data;
 }
@@ -137,8 +90,8 @@ static bool fetch_package(const struct kernel_spec *spec, const struct apt_packa
 			  struct kernel_found *found, GError **error)
 {
 	struct deb_file files[] = {
-		{ .globs = image_globs, .max = KERNEL_IMAGE_MAX },
-		{ .globs = config_globs, .max = KERNEL_CONFIG_MAX },
+		{ .globs = deb_image_globs, .max = KERNEL_IMAGE_MAX },
+		{ .globs = deb_config_globs, .max = KERNEL_CONFIG_MAX },
 	};
 	bool ok = read_package(spec, pkg->name, pkg->version, tmp_dir, progress, files, 2, error);
 

@@ -1,40 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Can control kernels be built: the tools of this host, and the options that a tree took. */
-#include "base/proc.h"
+/* Can control kernels be built: tools, and the options that a tree took. */
+#include "kernel/build.h"
 #include "kernel/control.h"
 
-#define TOOL_TIMEOUT_S 30
-
-static bool have_libelf(void)
-{
-	static const char *const argv[] = { "gcc",      "-fsyntax-only", "-x",        "c",
-					    "-include", "gelf.h",        "/dev/null", NULL };
-	struct proc_spec spec = { .argv = argv, .timeout_s = TOOL_TIMEOUT_S };
-
-	return proc_run(&spec, NULL, NULL, NULL);
-}
+#include <string.h>
 
 char *control_missing_packages(void)
 {
-	static const struct {
-		const char *tool, *package;
-	} tools[] = {
-		{ "make", "make" },        { "gcc", "gcc" },           { "ld", "binutils" },
-		{ "flex", "flex" },        { "bison", "bison" },       { "bc", "bc" },
-		{ "flock", "util-linux" }, { "spatch", "coccinelle" },
-	};
-	g_autoptr(GString) missing = g_string_new(NULL);
-	g_autofree char *gcc = g_find_program_in_path("gcc");
-
-	for (unsigned i = 0; i < G_N_ELEMENTS(tools); i++) {
-		g_autofree char *path = g_find_program_in_path(tools[i].tool);
-
-		if (!path)
-			g_string_append_printf(missing, " %s", tools[i].package);
-	}
-	if (gcc && !have_libelf())
-		g_string_append(missing, " libelf-dev");
-	return missing->len ? g_strdup(missing->str + 1) : NULL;
+	return build_missing_packages(BUILD_NEEDS_SPATCH);
 }
 
 /* Is `line` one of `text`'s lines? */

@@ -7,26 +7,14 @@
 
 #include "base/fs.h"
 #include "base/proc.h"
+#include "kernel/build_make.h"
 #include "kernel/source_tree.h"
 
 #include <sys/statvfs.h>
 
 #define SOURCE_FILE_MAX (4u << 20)
 #define SPATCH_TIMEOUT_S 120
-#define CONFIG_TIMEOUT_S 600
-#define MAKE_TIMEOUT_S (3 * 3600)
 #define ROOM_MIB 1536 /* source 490, objects 200, package 140; the rest is for ccache */
-#define REASON_LINES 4
-#define REASON_LINE_MAX 300
-#define SAY_EVERY_US (2 * G_USEC_PER_SEC)
-
-/*
- * make stays in a process group of ours, but its own children do not die with it when we are
- * killed: a watcher in the group ends them all. The lock is inherited by whatever is left of an
- * earlier build, so that two never write to one folder.
- */
-static const char guarded[] = "(while kill -0 $$ 2>/dev/null; do sleep 1; done; kill -KILL 0) "
-			      ">/dev/null 2>&1 & exec flock -w 60 make.lock \"$@\"";
 
 void control_tree_init(struct control_tree *tree, const char *dir, const struct progress *progress)
 {
@@ -165,112 +153,29 @@ bool control_tree_patch(struct control_tree *tree, const struct control_bug *bug
 	return true;
 }
 
-struct make_watch {
-	struct control_tree *tree;
-	const char *name;
-	int64_t began_us, said_us;
-};
-
-/* "  CC      mm/usercopy.o" */
-static bool is_step(const char *line)
+/* Run `target`; what make would take from the caller's environment is pinned. */
+static bool run_make(struct control_tree *tree, const char *name, bool is_image, GError **error)
 {
-	return line[0] == ' ' && line[1] == ' ' && g_ascii_isupper(line[2]);
-}
+	g_autofree char *fragment = g_build_filename(tree->dir, "fragment", NULL);
+	g_autofree char *what = g_strdup_printf("control kernel '%s'", name);
+	struct build_make make = {
+		.dir = tree->dir,
+		.src = tree->src,
+		.obj = tree->obj,
+		.cc = tree->compiler,
+		.fragment = fragment,
+		.host = name,
+		.timestamp = "1970-01-01",
+		.what = what,
+		.jobs = tree->jobs,
+		.steps_total = tree->steps_total,
+		.progress = tree->progress,
+	};
+	bool ok = is_image ? build_make_image(&make, error) :
+			     build_make_config(&make, "allnoconfig", error);
 
-static void make_line(const char *line, void *user)
-{
-	struct make_watch *watch = user;
-	struct control_tree *tree = watch->tree;
-	int64_t now = g_get_monotonic_time();
-	unsigned total = MAX(tree->steps_total, 1), seconds;
-
-	if (!is_step(line))
-		return;
-	tree->steps++;
-	if (now - watch->said_us < SAY_EVERY_US)
-		return;
-	watch->said_us = now;
-	seconds = (now - watch->began_us) / G_USEC_PER_SEC;
-	progress_say(tree->progress, "control kernel '%s': building, %u %%, %u:%02u min",
-		     watch->name, (unsigned)MIN((uint64_t)tree->steps * 100 / total, 99),
-		     seconds / 60, seconds % 60);
-}
-
-/* The lines of make's output that say why it failed: its first errors, not the last words. */
-static char *make_reason(const char *output)
-{
-	g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
-	g_autoptr(GString) reason = g_string_new(NULL);
-	unsigned kept = 0;
-
-	for (char **line = lines; *line && kept < REASON_LINES; line++) {
-		if (!strstr(*line, "error:") && !strstr(*line, "***"))
-			continue;
-		g_string_append_printf(reason, "%s%.*s", kept++ ? " / " : "", REASON_LINE_MAX,
-				       g_strstrip(*line));
-	}
-	return g_utf8_make_valid(kept ? reason->str : "it named no error", -1);
-}
-
-/* Run make with everything that the caller's environment could change pinned. */
-static bool run_make(struct control_tree *tree, const char *name, const char *target,
-		     unsigned timeout_s, GError **error)
-{
-	g_autofree char *jobs = g_strdup_printf("-j%u", tree->jobs);
-	g_autofree char *out = g_strdup_printf("O=%s", tree->obj);
-	g_autofree char *cc = g_strdup_printf("CC=%s", tree->compiler);
-	g_autofree char *host = g_strdup_printf("KBUILD_BUILD_HOST=%s", name);
-	g_autofree char *fragment = g_strdup_printf("KCONFIG_ALLCONFIG=%s/fragment", tree->dir);
-	/* The next work folder has another name: what ccache knows of this one holds there too. */
-	g_autofree char *base = g_strdup_printf("CCACHE_BASEDIR=%s", tree->dir);
-	const char *const argv[] = { "sh",
-				     "-c",
-				     guarded,
-				     "sh",
-				     "make",
-				     "-C",
-				     tree->src,
-				     jobs,
-				     out,
-				     cc,
-				     "ARCH=x86_64",
-				     "CROSS_COMPILE=",
-				     "LOCALVERSION=",
-				     "LLVM=",
-				     "KCFLAGS=",
-				     "W=",
-				     "V=0",
-				     target,
-				     NULL };
-	const char *const env[] = { host,
-				    fragment,
-				    base,
-				    "KBUILD_BUILD_USER=klab",
-				    "KBUILD_BUILD_VERSION=1",
-				    "KBUILD_BUILD_TIMESTAMP=1970-01-01",
-				    "MAKEFLAGS=",
-				    "MAKEOVERRIDES=",
-				    "LC_ALL=C",
-				    "KCONFIG_CONFIG=.config",
-				    NULL };
-	struct make_watch watch = { tree, name, g_get_monotonic_time(), g_get_monotonic_time() };
-	struct proc_spec spec = { .argv = argv,
-				  .env = env,
-				  .cwd = tree->dir,
-				  .timeout_s = timeout_s,
-				  .on_line = timeout_s == MAKE_TIMEOUT_S ? make_line : NULL,
-				  .user = &watch };
-
-	g_autofree char *output = NULL, *reason = NULL;
-	int status;
-
-	tree->steps = 0;
-	if (!proc_run(&spec, &output, &status, error))
-		return false;
-	if (!status)
-		return true;
-	reason = make_reason(output);
-	return lab_fail(error, LAB_ERROR_INFRA, "make exited with code %d: '%s'", status, reason);
+	tree->steps = make.steps;
+	return ok;
 }
 
 bool control_tree_configure(struct control_tree *tree, const char *fragment, GError **error)
@@ -279,7 +184,7 @@ bool control_tree_configure(struct control_tree *tree, const char *fragment, GEr
 	g_autofree char *config = g_build_filename(tree->obj, ".config", NULL);
 
 	if (!fs_mkdir(tree->obj, error) || !fs_write(path, fragment, strlen(fragment), error) ||
-	    !run_make(tree, "config", "allnoconfig", CONFIG_TIMEOUT_S, error) ||
+	    !run_make(tree, "config", false, error) ||
 	    !fs_read(config, SOURCE_FILE_MAX, &text, NULL, error))
 		return lab_prefix(error, "control kernels: configuring");
 	return control_config_check(fragment, text, error);
@@ -287,7 +192,6 @@ bool control_tree_configure(struct control_tree *tree, const char *fragment, GEr
 
 bool control_tree_make(struct control_tree *tree, const char *name, GError **error)
 {
-	progress_say(tree->progress, "control kernel '%s': building", name);
-	return run_make(tree, name, "bzImage", MAKE_TIMEOUT_S, error) ||
+	return run_make(tree, name, true, error) ||
 	       lab_prefix(error, "control kernel '%s': building", name);
 }

@@ -7,6 +7,7 @@
 #include <fnmatch.h>
 
 #define CHUNK (64u << 10)
+#define CONTROL_MAX (1u << 20)
 
 struct nest {
 	struct archive *outer;
@@ -22,7 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(archive_reader, reader_free)
 
 static bool fail_archive(struct archive *a, const char *path, GError **error)
 {
-	return lab_fail(error, LAB_ERROR_INPUT, "'%s' is no whole Debian package: %s", path,
+	return lab_fail(error, LAB_ERROR_INPUT, "'%s' is no whole package: %s", path,
 			archive_error_string(a) ? archive_error_string(a) : "it ends too early");
 }
 
@@ -72,19 +73,12 @@ static bool read_file(struct archive *a, struct archive_entry *entry, const char
 	return true;
 }
 
-static bool read_data_tar(struct archive *outer, const char *path, struct deb_file *files,
-			  unsigned n, GError **error)
+bool deb_read_archive(struct archive *a, const char *path, struct deb_file *files, unsigned n,
+		      GError **error)
 {
-	g_autoptr(archive_reader) a = archive_read_new();
-	g_autofree struct nest *nest = g_new(struct nest, 1);
 	struct archive_entry *entry;
 	int rc;
 
-	nest->outer = outer;
-	archive_read_support_format_tar(a);
-	archive_read_support_filter_all(a);
-	if (archive_read_open(a, nest, NULL, nest_read, NULL) != ARCHIVE_OK)
-		return fail_archive(a, path, error);
 	while ((rc = archive_read_next_header(a, &entry)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
 		const char *name = archive_entry_pathname(entry);
 		struct deb_file *file = name && archive_entry_filetype(entry) == AE_IFREG ?
@@ -96,7 +90,23 @@ static bool read_data_tar(struct archive *outer, const char *path, struct deb_fi
 	return rc == ARCHIVE_EOF || fail_archive(a, path, error);
 }
 
-bool deb_read(const char *path, struct deb_file *files, unsigned n, GError **error)
+static bool read_tar(struct archive *outer, const char *path, struct deb_file *files, unsigned n,
+		     GError **error)
+{
+	g_autoptr(archive_reader) a = archive_read_new();
+	g_autofree struct nest *nest = g_new(struct nest, 1);
+
+	nest->outer = outer;
+	archive_read_support_format_tar(a);
+	archive_read_support_filter_all(a);
+	if (archive_read_open(a, nest, NULL, nest_read, NULL) != ARCHIVE_OK)
+		return fail_archive(a, path, error);
+	return deb_read_archive(a, path, files, n, error);
+}
+
+/* `member` is "data.tar" or "control.tar". */
+static bool read_member(const char *path, const char *member, struct deb_file *files, unsigned n,
+			GError **error)
 {
 	g_autoptr(archive_reader) a = archive_read_new();
 	struct archive_entry *entry;
@@ -107,8 +117,48 @@ bool deb_read(const char *path, struct deb_file *files, unsigned n, GError **err
 	while (archive_read_next_header(a, &entry) == ARCHIVE_OK) {
 		const char *name = archive_entry_pathname(entry);
 
-		if (name && g_str_has_prefix(name, "data.tar"))
-			return read_data_tar(a, path, files, n, error);
+		if (name && g_str_has_prefix(name, member))
+			return read_tar(a, path, files, n, error);
 	}
 	return fail_archive(a, path, error);
+}
+
+bool deb_read(const char *path, struct deb_file *files, unsigned n, GError **error)
+{
+	return read_member(path, "data.tar", files, n, error);
+}
+
+char *deb_field(const char *text, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (const char *line = text; *line && *line != '\n';) {
+		size_t n = strcspn(line, "\n");
+
+		if (n > len && !g_ascii_strncasecmp(line, field, len) && line[len] == ':')
+			return g_strstrip(g_strndup(line + len + 1, n - len - 1));
+		line += n;
+		line += *line == '\n';
+	}
+	return NULL;
+}
+
+bool deb_identify(const char *path, char **ret_package, char **ret_version, GError **error)
+{
+	static const char *const globs[] = { "control", NULL };
+	struct deb_file control = { .globs = globs, .max = CONTROL_MAX };
+	bool ok = read_member(path, "control.tar", &control, 1, error);
+	g_autofree char *text = control.data;
+	g_autofree char *package = text ? deb_field(text, "Package") : NULL;
+	g_autofree char *version = text ? deb_field(text, "Version") : NULL;
+
+	if (!ok)
+		return false;
+	if (!package || !version || !g_utf8_validate(package, -1, NULL) ||
+	    !g_utf8_validate(version, -1, NULL))
+		return lab_fail(error, LAB_ERROR_INPUT, "'%s' does not say which package it is",
+				path);
+	*ret_package = g_steal_pointer(&package);
+	*ret_version = g_steal_pointer(&version);
+	return true;
 }

@@ -3,13 +3,18 @@
 #include "kernel/kernel.h"
 
 #include "base/fs.h"
+#include "kernel/hold.h"
 #include "kernel/source.h"
 #include "kernel/store.h"
 
 #define FETCH_LOCK_S 1800
+#define BUILD_LOCK_S (4 * 3600)
 #define INDEX_FRESH_S 3600	/* as old as package lists get */
 
-static const struct kernel_source *const sources[] = { &kernel_source_apt, &kernel_source_file };
+static const struct kernel_source *const sources[] = { &kernel_source_apt, &kernel_source_deb,
+							&kernel_source_rpm, &kernel_source_git,
+							&kernel_source_dir, &kernel_source_file,
+							&kernel_source_import };
 
 void kernel_free(struct kernel *k)
 {
@@ -26,6 +31,8 @@ void kernel_free(struct kernel *k)
 	g_free(k->package_version);
 	g_free(k->config);
 	g_free(k->note);
+	g_free(k->banner);
+	json_decref(k->identity);
 	g_free(k);
 }
 
@@ -52,12 +59,44 @@ static const struct kernel_source *source_find(const char *name, GError **error)
 	return NULL;
 }
 
+bool source_check_verify(const struct kernel_spec *spec, GError **error)
+{
+	return spec->keyring || spec->sha256 || spec->verify_none ||
+	       lab_fail(error, LAB_ERROR_USAGE,
+			"nothing says how the package is verified\n"
+			"hint: give a keyring or a sha256, or write 'verify: none'");
+}
+
+/* Every report says that nobody vouched for the bytes, whichever way they came. */
+static void note_unverified(struct kernel *k)
+{
+	static const char text[] = "not verified: kernels.yaml says verify: none";
+	g_autofree char *old = k->note;
+
+	k->note = old ? g_strconcat(text, "; ", old, NULL) : g_strdup(text);
+}
+
 static struct kernel *complete(struct kernel *k, const struct kernel_spec *spec)
 {
+	if (spec->verify_none)
+		note_unverified(k);
 	k->id = g_strdup(spec->id);
 	k->source = g_strdup(spec->source);
 	k->vendor = g_strdup(spec->vendor);
 	return k;
+}
+
+static void replace(char **field, char **with)
+{
+	g_free(*field);
+	*field = g_steal_pointer(with);
+}
+
+static void take_names(struct kernel *k, struct kernel_found *found)
+{
+	replace(&k->package, &found->package);
+	replace(&k->package_version, &found->package_version);
+	replace(&k->note, &found->note);
 }
 
 /* Sources on this host are read afresh: the same bytes lead to the same image in the store. */
@@ -69,14 +108,10 @@ static bool fetch_local(const struct kernel_source *source, const struct kernel_
 
 	if (ok && !kernel_store_put(&found, ret, error))
 		ok = lab_prefix(error, "'%s'", spec->path);
+	if (ok)
+		take_names(*ret, &found);
 	kernel_found_clear(&found);
 	return ok;
-}
-
-static void replace(char **field, char **with)
-{
-	g_free(*field);
-	*field = g_steal_pointer(with);
 }
 
 static bool take_found(const struct kernel_spec *spec, struct kernel **have,
@@ -85,10 +120,10 @@ static bool take_found(const struct kernel_spec *spec, struct kernel **have,
 	g_autoptr(kernel) k = found->unchanged ? g_steal_pointer(have) : NULL;
 
 	if (!k && !kernel_store_put(found, &k, error))
-		return lab_prefix(error, "'%s' %s", found->package, found->package_version);
-	replace(&k->package, &found->package);
-	replace(&k->package_version, &found->package_version);
-	replace(&k->note, &found->note);
+		return found->package ? lab_prefix(error, "'%s' %s", found->package,
+						   found->package_version) :
+					lab_prefix(error, "'%s'", spec->id);
+	take_names(k, found);
 	if (!kernel_store_index(spec, k, error))
 		return false;
 	*ret = g_steal_pointer(&k);
@@ -112,19 +147,38 @@ static bool fall_back(struct kernel **have, GError **own, struct kernel **ret, G
 	return true;
 }
 
-static int take_lock(const char *root, const struct progress *progress, GError **error)
+static int take_lock(const char *root, bool builds, const struct progress *progress,
+		     GError **error)
 {
-	g_autofree char *path = g_build_filename(root, "lock", NULL);
+	g_autofree char *path = g_build_filename(root, builds ? "lock-build" : "lock", NULL);
 	g_autoptr(GError) busy = NULL;
 	int fd = fs_lock(path, 0, &busy);
 
 	if (fd < 0 && g_error_matches(busy, LAB_ERROR, LAB_ERROR_TIMEOUT)) {
-		progress_say(progress, "waiting for another klab that fetches kernels");
-		fd = fs_lock(path, FETCH_LOCK_S, error);
+		progress_say(progress, "waiting for another klab that %s kernels",
+			     builds ? "builds" : "fetches");
+		fd = fs_lock(path, builds ? BUILD_LOCK_S : FETCH_LOCK_S, error);
 	} else if (fd < 0) {
 		g_propagate_error(error, g_steal_pointer(&busy));
 	}
 	return fd;
+}
+
+/* What the index leads to, unless it is no more what the spec asks for. */
+static bool find_current(const struct kernel_source *source, const struct kernel_spec *spec,
+			 struct kernel **ret, GError **error)
+{
+	if (!kernel_store_find(spec, ret, error))
+		return false;
+	if (*ret && source->is_current && !source->is_current(spec, *ret))
+		g_clear_pointer(ret, kernel_free);
+	return true;
+}
+
+/* What the spec names does not change: there is nothing newer to ask for. */
+static bool is_pinned(const struct kernel_spec *spec)
+{
+	return spec->version || spec->sha256 || spec->url;
 }
 
 static bool fetch_remote(const struct kernel_source *source, const struct kernel_spec *spec,
@@ -140,13 +194,14 @@ static bool fetch_remote(const struct kernel_source *source, const struct kernel
 
 	if (!root)
 		return false;
-	tmp = g_build_filename(root, "download", NULL);
+	tmp = g_build_filename(root, source->builds ? "download-build" : "download", NULL);
 	/* One fetch at a time: a second klab finds what the first one cached. */
-	if ((lock = take_lock(root, progress, error)) < 0 ||
-	    !kernel_store_find(spec, &have, error))
+	if ((lock = take_lock(root, source->builds, progress, error)) < 0 ||
+	    !find_current(source, spec, &have, error))
 		return false;
-	if (have && (age == KERNEL_CACHED || (age == KERNEL_NEWEST &&
-					      kernel_store_age_s(spec) < INDEX_FRESH_S))) {
+	if (have && (age == KERNEL_CACHED ||
+		     (age == KERNEL_NEWEST &&
+		      (is_pinned(spec) || kernel_store_age_s(spec) < INDEX_FRESH_S)))) {
 		*ret = g_steal_pointer(&have);
 		return true;
 	}
@@ -174,6 +229,12 @@ bool kernel_pull(const struct kernel_spec *spec, enum kernel_age age,
 			     fetch_remote(source, spec, age, progress, &k, error);
 	if (!ok)
 		return false;
+	if (!kernel_hold(k->image)) {
+		kernel_free(k);
+		return lab_fail(error, LAB_ERROR_INFRA,
+				"the image was collected meanwhile\nhint: run it again");
+	}
+	kernel_store_learn(k);
 	*ret = complete(k, spec);
 	return true;
 }
@@ -186,8 +247,11 @@ bool kernel_fetch(const struct kernel_spec *spec, const struct progress *progres
 	/* Before the lock: a run must not wait for another one's download. */
 	if (!kernel_cached(spec, &k, error))
 		return false;
+	if (k && !kernel_hold(k->image))
+		g_clear_pointer(&k, kernel_free);
 	if (!k)
 		return kernel_pull(spec, KERNEL_CACHED, progress, ret, error);
+	kernel_store_learn(k);
 	*ret = k;
 	return true;
 }
@@ -201,7 +265,7 @@ bool kernel_cached(const struct kernel_spec *spec, struct kernel **ret, GError *
 		return false;
 	if (source->local)
 		fetch_local(source, spec, NULL, ret, NULL);
-	else if (!kernel_store_find(spec, ret, error))
+	else if (!find_current(source, spec, ret, error))
 		return false;
 	if (*ret)
 		complete(*ret, spec);

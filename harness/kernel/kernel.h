@@ -11,6 +11,8 @@
 #include "base/progress.h"
 #include "conf/matrix.h"
 
+#include <jansson.h>
+
 struct kernel {
 	char *id;		/* of its spec */
 	char *source;
@@ -23,6 +25,8 @@ struct kernel {
 	char *package_version;	/* full build string in dpkg/rpm order, or NULL */
 	char *config;		/* text of its config (CONFIG_X=y lines), or NULL: unknown */
 	char *note;		/* for the user ("Release of sid expired ..."), or NULL */
+	char *banner;		/* "Linux version ... #1 SMP ..." out of the image, or NULL: unknown */
+	json_t *identity;	/* kernel/identity.h: an object, or NULL: not made */
 };
 typedef struct kernel kernel;
 void kernel_free(struct kernel *k);

@@ -5,6 +5,8 @@
  */
 #include "kernel/payload.h"
 
+#include "kernel/banner.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <gio/gio.h>
@@ -82,6 +84,7 @@ struct stream {
 	size_t len;
 	guint8 *chunk;
 	struct config_scan *scan;
+	struct banner_scan *banner;	/* or NULL */
 	GByteArray *keep;	/* gets all bytes, or NULL */
 	uint64_t total;
 };
@@ -96,6 +99,8 @@ static bool fail_broken(const struct stream *s, const char *why, GError **error)
 static void stream_take(struct stream *s, size_t len)
 {
 	scan_feed(s->scan, s->chunk, len);
+	if (s->banner)
+		banner_scan_feed(s->banner, s->chunk, len);
 	if (s->keep)
 		g_byte_array_append(s->keep, s->chunk, len);
 	s->total += len;
@@ -173,29 +178,51 @@ static bool unpack(struct stream *s, bool *ret_known, GError **error)
 	return true;
 }
 
-static bool run(const void *data, size_t len, struct config_scan *scan, GByteArray *keep,
-		bool *ret_known, GError **error)
+static bool run(struct stream *stream, bool *ret_known, GError **error)
 {
 	g_autofree guint8 *chunk = g_malloc(CHUNK);
-	struct stream stream = { .data = data, .len = len, .chunk = chunk, .scan = scan,
-				 .keep = keep };
 
-	if (len <= 8)
-		return lab_fail(error, LAB_ERROR_INPUT, "damaged: its payload has %zu bytes", len);
-	return unpack(&stream, ret_known, error);
+	stream->chunk = chunk;
+	if (stream->len <= 8)
+		return lab_fail(error, LAB_ERROR_INPUT, "damaged: its payload has %zu bytes",
+				stream->len);
+	return unpack(stream, ret_known, error);
+}
+
+bool payload_look(const void *data, size_t len, struct payload_facts *ret, GError **error)
+{
+	g_autoptr(GByteArray) kept = g_byte_array_new(), last = g_byte_array_new();
+	struct config_scan scan = { .kept = kept };
+	struct banner_scan banner = { .kept = last };
+	struct stream stream = { .data = data, .len = len, .scan = &scan, .banner = &banner };
+	bool known;
+
+	*ret = (struct payload_facts){ 0 };
+	if (!run(&stream, &known, error)) {
+		g_free(banner.banner);
+		return false;
+	}
+	banner_scan_end(&banner);
+	ret->banner = banner.banner;
+	if (scan.found)
+		ret->config = config_unpack(kept->data, kept->len);
+	return true;
+}
+
+void payload_facts_clear(struct payload_facts *facts)
+{
+	g_clear_pointer(&facts->config, g_free);
+	g_clear_pointer(&facts->banner, g_free);
 }
 
 bool payload_check(const void *data, size_t len, char **ret_config, GError **error)
 {
-	g_autoptr(GByteArray) kept = g_byte_array_new();
-	struct config_scan scan = { .kept = kept };
-	bool known;
+	g_auto(payload_facts) facts = { 0 };
 
 	*ret_config = NULL;
-	if (!run(data, len, &scan, NULL, &known, error))
+	if (!payload_look(data, len, &facts, error))
 		return false;
-	if (scan.found)
-		*ret_config = config_unpack(kept->data, kept->len);
+	*ret_config = g_steal_pointer(&facts.config);
 	return true;
 }
 
@@ -203,9 +230,10 @@ bool payload_unpack(const void *data, size_t len, GBytes **ret, GError **error)
 {
 	g_autoptr(GByteArray) kept = g_byte_array_new(), all = g_byte_array_new();
 	struct config_scan scan = { .kept = kept };
+	struct stream stream = { .data = data, .len = len, .scan = &scan, .keep = all };
 	bool known;
 
-	if (!run(data, len, &scan, all, &known, error))
+	if (!run(&stream, &known, error))
 		return false;
 	if (!known)
 		return lab_fail(error, LAB_ERROR_UNSUPPORTED,

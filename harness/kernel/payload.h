@@ -15,6 +15,16 @@
  * taken unseen (true, no config). LAB_ERROR_INPUT: damaged.
  */
 bool payload_check(const void *data, size_t len, char **ret_config, GError **error);
+
+struct payload_facts {
+	char *config;	/* that CONFIG_IKCONFIG left in it, or NULL */
+	char *banner;	/* "Linux version ..." (kernel/banner.h), or NULL */
+};
+typedef struct payload_facts payload_facts;
+void payload_facts_clear(struct payload_facts *facts);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(payload_facts, payload_facts_clear)
+/* As payload_check(), and tells more. */
+bool payload_look(const void *data, size_t len, struct payload_facts *ret, GError **error);
 /* The bytes themselves. LAB_ERROR_UNSUPPORTED: a format that cannot be unpacked here. */
 bool payload_unpack(const void *data, size_t len, GBytes **ret, GError **error);
 

@@ -10,6 +10,7 @@
 
 #define KERNEL_IMAGE_MAX (256u << 20)
 #define KERNEL_CONFIG_MAX (4u << 20)
+#define SOURCE_PACKAGE_MAX (512u << 20)
 
 struct kernel_found {
 	char *image;		/* bytes, not yet checked */
@@ -23,12 +24,21 @@ void kernel_found_clear(struct kernel_found *found);
 struct kernel_source {
 	const char *name;
 	bool local;		/* on this host, may change at any time: never from the cache */
+	bool builds; /* takes minutes: fetches from elsewhere do not wait for it */
+	/* Is what the index leads to still what the spec asks for? NULL: it is. No network. */
+	bool (*is_current)(const struct kernel_spec *spec, const struct kernel *have);
 	/* `have` is what an earlier call cached for the spec, or NULL. Errors as kernel_fetch(). */
 	bool (*fetch)(const struct kernel_spec *spec, const struct kernel *have,
 		      const char *tmp_dir, bool refresh, const struct progress *progress,
 		      struct kernel_found *ret, GError **error);
 };
 
-extern const struct kernel_source kernel_source_apt, kernel_source_file;
+/* deb, rpm: is it said how the package is verified (keyring, sha256, `verify: none`)?
+ * LAB_ERROR_USAGE if not. */
+bool source_check_verify(const struct kernel_spec *spec, GError **error);
+
+extern const struct kernel_source kernel_source_git, kernel_source_dir;
+extern const struct kernel_source kernel_source_deb, kernel_source_rpm;
+extern const struct kernel_source kernel_source_apt, kernel_source_file, kernel_source_import;
 
 #endif

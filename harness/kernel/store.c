@@ -3,7 +3,9 @@
 #include "kernel/store.h"
 
 #include "base/fs.h"
+#include "kernel/banner.h"
 #include "kernel/bzimage.h"
+#include "kernel/download.h"
 #include "kernel/payload.h"
 
 #include <errno.h>
@@ -20,6 +22,17 @@ static char *image_dir(const char *sha256, GError **error)
 	g_autofree char *root = fs_cache_dir("kernels", error);
 
 	return root ? g_build_filename(root, sha256, NULL) : NULL;
+}
+
+/* *ret_known (may be NULL): was it looked for? Images of an earlier klab came without. */
+static char *read_banner(const char *dir, bool *ret_known)
+{
+	g_autofree char *path = g_build_filename(dir, "banner", NULL), *text = NULL;
+	bool known = fs_read(path, BANNER_MAX, &text, NULL, NULL);
+
+	if (ret_known)
+		*ret_known = known;
+	return known && *text ? g_steal_pointer(&text) : NULL;
 }
 
 /* Identity out of the image's own header, config from beside it. */
@@ -40,6 +53,7 @@ static bool load(const char *dir, const char *sha256, struct kernel **ret, GErro
 	if (!bzimage_parse(data, len, len, &img, error))
 		return lab_prefix(error, "'%s'", image);
 	fs_read(config, KERNEL_CONFIG_MAX, &k->config, NULL, NULL);
+	k->banner = read_banner(dir, NULL);
 	k->image = g_steal_pointer(&image);
 	k->sha256 = g_strdup(sha256);
 	k->release = g_strdup(img.release);
@@ -49,18 +63,23 @@ static bool load(const char *dir, const char *sha256, struct kernel **ret, GErro
 }
 
 /* Fill a fresh folder and rename it; another process may have been faster, with the same bytes. */
-static bool write_folder(const struct kernel_found *found, const char *config, const char *dir,
-			 GError **error)
+static bool write_folder(const struct kernel_found *found, const struct payload_facts *facts,
+			 const char *dir, GError **error)
 {
+	/* The config within the image cannot be another build's: it wins. */
+	const char *config = facts->config ? facts->config : found->config;
+	const char *banner = facts->banner ? facts->banner : "";
 	g_autofree char *tmp = g_strdup_printf("%s.tmp-XXXXXX", dir);
-	g_autofree char *image = NULL, *text = NULL;
+	g_autofree char *image = NULL, *text = NULL, *words = NULL;
 	bool ok;
 
 	if (!g_mkdtemp_full(tmp, 0755))
 		return lab_fail_errno(error, "cannot create '%s'", tmp);
 	image = g_build_filename(tmp, "bzImage", NULL);
 	text = g_build_filename(tmp, "config", NULL);
+	words = g_build_filename(tmp, "banner", NULL);
 	ok = fs_write(image, found->image, found->image_len, error) &&
+	     fs_write(words, banner, strlen(banner), error) &&
 	     (!config || fs_write(text, config, strlen(config), error));
 	if (ok && rename(tmp, dir) && errno != EEXIST && errno != ENOTEMPTY)
 		ok = lab_fail_errno(error, "cannot create '%s'", dir);
@@ -70,14 +89,31 @@ static bool write_folder(const struct kernel_found *found, const char *config, c
 
 static bool admit(const struct kernel_found *found, const char *dir, GError **error)
 {
-	g_autofree char *own_config = NULL;
+	g_auto(payload_facts) facts = { 0 };
 	struct bzimage img;
 
-	if (!bzimage_parse(found->image, found->image_len, found->image_len, &img, error) ||
-	    !payload_check(found->image + img.payload_offset, img.payload_len, &own_config, error))
-		return false;
-	/* The config within the image cannot be another build's: it wins. */
-	return write_folder(found, own_config ? own_config : found->config, dir, error);
+	return bzimage_parse(found->image, found->image_len, found->image_len, &img, error) &&
+	       payload_look(found->image + img.payload_offset, img.payload_len, &facts, error) &&
+	       write_folder(found, &facts, dir, error);
+}
+
+void kernel_store_learn(struct kernel *k)
+{
+	g_autofree char *dir = g_path_get_dirname(k->image), *data = NULL, *path = NULL;
+	g_auto(payload_facts) facts = { 0 };
+	struct bzimage img;
+	bool known;
+	size_t len;
+
+	g_free(k->banner);
+	k->banner = read_banner(dir, &known);
+	if (known || !fs_read(k->image, KERNEL_IMAGE_MAX, &data, &len, NULL) ||
+	    !bzimage_parse(data, len, len, &img, NULL) ||
+	    !payload_look(data + img.payload_offset, img.payload_len, &facts, NULL))
+		return;
+	path = g_build_filename(dir, "banner", NULL);
+	k->banner = g_steal_pointer(&facts.banner);
+	fs_write(path, k->banner ? k->banner : "", k->banner ? strlen(k->banner) : 0, NULL);
 }
 
 static bool add_config(const struct kernel_found *found, const char *dir, GError **error)
@@ -103,13 +139,52 @@ bool kernel_store_put(const struct kernel_found *found, struct kernel **ret, GEr
 	return fs_remove(dir, error) && admit(found, dir, error) && load(dir, sha256, ret, error);
 }
 
-static char *index_path(const struct kernel_spec *spec, GError **error)
+static void add_field(GString *key, const char *name, const char *value)
 {
-	g_autofree char *dir = fs_cache_dir("kernels/index", error), *sum = NULL, *name = NULL;
-	g_autofree char *key =
+	if (value)
+		g_string_append_printf(key, "\n%s=%s", name, value);
+}
+
+/* A package on this host that no sha256 pins may be another one tomorrow. */
+static void add_file_state(GString *key, const struct kernel_spec *spec)
+{
+	const char *path = spec->url && !spec->sha256 ? download_local(spec->url) : NULL;
+	struct stat st;
+
+	if (path && !stat(path, &st))
+		g_string_append_printf(key, "\nfile=%lld.%09ld %lld", (long long)st.st_mtim.tv_sec,
+				       st.st_mtim.tv_nsec, (long long)st.st_size);
+}
+
+/* All that decides what is fetched and what vouches for it; of apt's specs as it always was. */
+static char *index_key(const struct kernel_spec *spec)
+{
+	g_autofree char *base =
 		g_strjoin("\n", spec->source, spec->suite ? spec->suite : "",
 			  spec->package ? spec->package : "", spec->version ? spec->version : "",
 			  spec->ignore_valid_until ? "expired" : "", NULL);
+	GString *key = g_string_new(base);
+
+	add_field(key, "url", spec->url);
+	add_field(key, "repo", spec->repo);
+	add_field(key, "component", spec->component);
+	add_field(key, "keyring", spec->keyring);
+	add_field(key, "sha256", spec->sha256);
+	add_field(key, "verify", spec->verify_none ? "none" : NULL);
+	add_field(key, "remote", spec->remote);
+	add_field(key, "ref", spec->ref);
+	add_field(key, "config", spec->config);
+	add_field(key, "compiler", spec->compiler);
+	for (char **p = spec->patches; p && *p; p++)
+		add_field(key, "patch", *p);
+	add_file_state(key, spec);
+	return g_string_free(key, FALSE);
+}
+
+static char *index_path(const struct kernel_spec *spec, GError **error)
+{
+	g_autofree char *dir = fs_cache_dir("kernels/index", error), *sum = NULL, *name = NULL;
+	g_autofree char *key = index_key(spec);
 
 	if (!dir)
 		return NULL;
@@ -173,6 +248,22 @@ static struct kernel *find(const json_t *entry, GError **error)
 	k->package_version = dup_string(entry, "package_version");
 	k->note = dup_string(entry, "note");
 	return k;
+}
+
+char *kernel_store_sha256(const struct kernel_spec *spec)
+{
+	g_autofree char *path = index_path(spec, NULL), *text = NULL;
+	char *sha256 = NULL;
+	json_t *entry;
+	size_t len;
+
+	if (!path || !fs_read(path, INDEX_MAX, &text, &len, NULL))
+		return NULL;
+	entry = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (is_sha256(json_string_value(json_object_get(entry, "sha256"))))
+		sha256 = dup_string(entry, "sha256");
+	json_decref(entry);
+	return sha256;
 }
 
 bool kernel_store_find(const struct kernel_spec *spec, struct kernel **ret, GError **error)

@@ -2,8 +2,10 @@
 /*
  * The cache of kernels, below the cache folder "kernels":
  *
- *	SHA256/bzImage, SHA256/config	an image by content; the folder is renamed into place whole
- *	index/KEY.json			what an apt spec led to: image, package, build
+ *	SHA256/bzImage, SHA256/config	an image by content; the folder is renamed into place whole;
+ *	SHA256/banner			its banner, empty if it has none; the image's modification
+ *					time is that of its last use (kernel/hold.h)
+ *	index/KEY.json			what a spec led to: image, package, build
  *
  * What comes out has been verified against its sha256; what does not match counts as absent.
  */
@@ -19,6 +21,11 @@ bool kernel_store_put(const struct kernel_found *found, struct kernel **ret, GEr
 bool kernel_store_index(const struct kernel_spec *spec, const struct kernel *k, GError **error);
 /* Seconds since kernel_store_index() of `spec`; UINT64_MAX: never. */
 uint64_t kernel_store_age_s(const struct kernel_spec *spec);
+/* sha256 of the image that `spec` led to last time, without a look at the image; NULL: unknown. The
+ * caller frees it. */
+char *kernel_store_sha256(const struct kernel_spec *spec);
+/* Find k->banner in the image, unless that was done before; what cannot be known stays NULL. */
+void kernel_store_learn(struct kernel *k);
 /* What `spec` led to last time: *ret is NULL (and the call true) when nothing usable is there. */
 bool kernel_store_find(const struct kernel_spec *spec, struct kernel **ret, GError **error);
 

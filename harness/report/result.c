@@ -119,10 +119,10 @@ static json_t *cell_json(const struct run *r, const struct cell *cell)
 
 static json_t *kernel_json(const struct kernel *k)
 {
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:s?}", "id", k->id, "release",
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:s?, s:O*}", "id", k->id, "release",
 			 k->release, "version", k->version, "vendor", k->vendor, "package",
 			 k->package, "package_version", k->package_version, "sha256", k->sha256,
-			 "source", k->source, "note", k->note);
+			 "source", k->source, "note", k->note, "build", k->identity);
 }
 
 static json_t *kernels_json(const struct run *r)

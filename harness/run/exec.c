@@ -5,6 +5,7 @@
 #include "base/embed.h"
 #include "base/fs.h"
 #include "guest/initramfs.h"
+#include "kernel/hold.h"
 #include "run/facts.h"
 #include "run/fit.h"
 #include "run/turn.h"
@@ -42,6 +43,7 @@ static bool check_inputs(struct execution *x, GError **error)
 	g_autofree char *image = fs_sha256(x->job->kernel->image, error);
 	g_autofree char *agent = NULL;
 
+	kernel_hold(x->job->kernel->image);	/* not to be collected while the job runs */
 	if (!image)
 		return lab_prefix(error, "kernel image");
 	if (strcmp(image, x->job->kernel->sha256) != 0)

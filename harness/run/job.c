@@ -48,11 +48,11 @@ static char **list_from_json(const json_t *array)
 
 static json_t *kernel_to_json(const struct kernel *k)
 {
-	return json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?}", "id", k->id,
+	return json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:O*}", "id", k->id,
 			 "source", k->source, "image", k->image, "sha256", k->sha256, "release",
 			 k->release, "version", k->version, "vendor", k->vendor, "package",
 			 k->package, "package_version", k->package_version,
-			 "note", k->note);
+			 "note", k->note, "build", k->identity);
 }
 
 static char *get_string(const json_t *json, const char *key)
@@ -74,6 +74,8 @@ static struct kernel *kernel_from_json(const json_t *json)
 	k->package = get_string(json, "package");
 	k->package_version = get_string(json, "package_version");
 	k->note = get_string(json, "note");
+	if (json_is_object(json_object_get(json, "build")))
+		k->identity = json_incref(json_object_get(json, "build"));
 	return k;
 }
 

@@ -7,10 +7,15 @@ expect 0 "$KLAB" --version
 expect 2 "$KLAB"
 expect 2 "$KLAB" frobnicate
 says "frobnicate"
-for command in run plan exec-job report explain again kernels probes hazards blacklist doctor calibrate boot; do
+for command in run plan exec-job report explain again kernels probes hazards blacklist doctor calibrate schema boot \
+	"kernels list" "kernels pull" "kernels import" "kernels forget" "kernels gc"; do
 	expect 0 "$KLAB" $command --help
 	says "$command"
 done
+expect 2 "$KLAB" kernels frobnicate
+says "frobnicate"
+expect 125 "$KLAB" boot
+says "which kernel?"
 expect 2 "$KLAB" run --no-such-option
 expect 2 "$KLAB" run -k no-such-kernel
 says "no-such-kernel"

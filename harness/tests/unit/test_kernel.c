@@ -204,8 +204,9 @@ static void test_unknown_source(void **state)
 
 	assert_false(kernel_fetch(&spec, NULL, &k, &error));
 	assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_USAGE));
-	assert_string_equal(error->message,
-			    "'ftp' is no source of kernels: there are 'apt', 'file'");
+	assert_true(g_str_has_prefix(error->message, "'ftp' is no source of kernels: there are "));
+	assert_non_null(strstr(error->message, "'apt'"));
+	assert_non_null(strstr(error->message, "'file'"));
 }
 
 int main(void)

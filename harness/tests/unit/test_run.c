@@ -164,6 +164,24 @@ static void specs_round_trip(void **unused)
 	json_decref(json);
 }
 
+/* Which build a kernel is travels with its jobs, so that a report says it again. */
+static void builds_round_trip(void **unused)
+{
+	g_autoptr(run) r = run_new(dir, 0.99);
+	struct cell *cell = add_cell(r, "p", "tcg");
+	g_autoptr(job) back = NULL;
+	json_auto_t *json = NULL, *result = NULL;
+	const json_t *build;
+
+	cell->job->kernel->identity = json_pack("{s:s}", "vendor", "debian");
+	json = job_to_json(cell->job);
+	assert_true(job_from_json(json, &back, NULL));
+	assert_true(json_equal(back->kernel->identity, cell->job->kernel->identity));
+	result = result_json(r);
+	build = json_object_get(json_array_get(json_object_get(result, "kernels"), 0), "build");
+	assert_string_equal(json_string_value(json_object_get(build, "vendor")), "debian");
+}
+
 static void specs_of_plans(void **unused)
 {
 	static const char *const bad[] = { "", "f,us=0", "# nothing" };
@@ -415,6 +433,7 @@ int main(void)
 		cmocka_unit_test(next_jobs),	    cmocka_unit_test(next_job_of_old_kernels),
 		cmocka_unit_test(next_job_of_a_plan),
 		cmocka_unit_test(no_target_unamplified), cmocka_unit_test(specs_round_trip),
+		cmocka_unit_test(builds_round_trip),
 		cmocka_unit_test(specs_of_plans),   cmocka_unit_test(ids_tell_plans_apart),
 		cmocka_unit_test(plans_round_trip), cmocka_unit_test(repeats_alone),
 	};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Make room in the cache of kernels: images that were not used for the longest time go first. Those
+ * of the default set and imports stay unless asked for, and so does what a klab uses right now
+ * (kernel/hold.h). An image leaves by a rename, so kill -9 leaves no half one; what an earlier klab
+ * left behind in the middle of its work goes too.
+ */
+#ifndef KLAB_KERNEL_GC_H
+#define KLAB_KERNEL_GC_H
+
+#include "base/progress.h"
+#include "conf/matrix.h"
+
+enum gc_fate {
+	GC_KEPT,	/* there is room for it */
+	GC_RECENT,	/* used within keep_days */
+	GC_DEFAULT,	/* of the default set */
+	GC_IMPORTED,
+	GC_IN_USE,	/* another klab holds it */
+	GC_REMOVED,	/* or would be, on a dry run */
+};
+const char *gc_fate_name(enum gc_fate fate);	/* "kept", "recently used", ... */
+
+struct gc_image {
+	char *sha256, *release;	/* release: "?" if the image is damaged */
+	char *names;		/* ids that lead to it, comma-separated, or "" */
+	uint64_t bytes;		/* with config and symbols */
+	int64_t used_s;		/* last use, of the Unix epoch */
+	bool is_default, is_import;
+	enum gc_fate fate;
+};
+
+struct gc_params {
+	uint64_t max_bytes;	/* what may stay; UINT64_MAX: any */
+	int keep_days;		/* what was used in these days stays; alone (max_bytes is any),
+				 * the rest goes; below 0: none are asked for */
+	bool all;		/* the default set and imports too */
+	bool dry_run;
+};
+
+/*
+ * *ret is of struct gc_image *, in the order in which they would go; freed with its array.
+ * LAB_ERROR_TIMEOUT: another klab fetches kernels and does not end.
+ */
+bool gc_run(const struct gc_params *params, const struct matrix *m,
+	    const struct progress *progress, GPtrArray **ret, GError **error);
+/* Sort the images and set their fates. Pure. */
+void gc_choose(GPtrArray *images, const struct gc_params *params, int64_t now_s);
+/* "5G", "500M", "1.5G", "1000000": bytes; powers of 1024 as du(1) and ccache(1) have them. */
+bool gc_parse_size(const char *text, uint64_t *ret, GError **error);
+
+#endif
