@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Kernels from source: a repository with three tags made of Debian's linux-source-6.1, each built
-# through `source: git`, and the second and third because of what they differ in. Times are told, not
-# judged. Sourced by ci/campaign.
+# Kernels from source: a repository with four tags made of Debian's linux-source-6.1, each built
+# through `source: git`, all but the first because of what they differ in. Times are told, not judged.
+# Sourced by ci/campaign.
 #
 # LINUX_SOURCE=FILE  a linux-source-6.1_*.deb or a tarball, instead of apt's
-# BOOT=yes           also run one probe for 10 s on each
+# BOOT=yes           also boot each
+# PROBE=yes          also run one probe for 10 s on each
 
 # What Debian has as the newest 6.1, by apt's own verification.
 source_package() {
@@ -38,7 +39,8 @@ tag() {
 	in_repo tag "$1"
 }
 
-# Three tags: the tree as it is; one .c file more; a header that half of kernel/ includes.
+# Four tags: the tree as it is; one .c file changed; a header that half of kernel/ includes; another .c
+# file.
 make_repository() {
 	[ -e "$work/linux.done" ] && return
 	rm -rf "$work/linux"
@@ -51,58 +53,103 @@ make_repository() {
 	sed -i 's/^#endif.*_LINUX_FREEZER_H.*\|^#endif.*FREEZER_H_INCLUDED.*/extern int klab_campaign;\n&/' \
 		"$work/linux/include/linux/freezer.h"
 	tag v6.1.3-test "a header"
+	printf '\nint klab_campaign_too __visible;\n' >>"$work/linux/mm/usercopy.c"
+	tag v6.1.4-test "another file"
 	touch "$work/linux.done"
 }
 
 kernels_yaml() {
 	echo "kernels:"
 	local n
-	for n in 1 2 3; do
+	for n in 1 2 3 4; do
 		echo "  - {id: source-$n, source: git, remote: $PWD/$work/linux, ref: v6.1.$n-test}"
 	done
-	echo "default: [source-1, source-2, source-3]"
+	echo "default: [source-1, source-2, source-3, source-4]"
 }
 
-# pull NAME ID WHAT: a row with the seconds that it took
+# CPU seconds of all that runs on this host, since it was started
+host_cpu() {
+	awk -v hz="$(getconf CLK_TCK)" '/^cpu / { printf "%.2f", ($2 + $3 + $4 + $7 + $8) / hz }' /proc/stat
+}
+
+# pull NAME ID WHAT: a row with the seconds that it took, by the clock and of CPU, and what others took
+# of the host's CPUs meanwhile. A row that is there is not made again.
 pull() {
-	local began=$EPOCHREALTIME ended release
-	klab kernels pull "$2" --config "$work/kernels.yaml" --json >"$work/$1.json" || {
+	[ -s "$work/$1.row" ] || timed_pull "$@" >"$work/$1.row.new"
+	[ -s "$work/$1.row" ] || mv "$work/$1.row.new" "$work/$1.row"
+	cat "$work/$1.row"
+}
+
+timed_pull() {
+	local before after TIMEFORMAT='%R %U %S'
+	before=$(host_cpu)
+	{ time klab kernels pull "$2" --config "$work/kernels.yaml" --json >"$work/$1.json" 2>&3; } \
+		3>&2 2>"$work/$1.time" || {
 		echo "pulling '$2' failed" >&2
 		return 1
 	}
-	ended=$EPOCHREALTIME
-	release=$(jq -r '.kernels[0].release' "$work/$1.json")
-	awk -v a="$began" -v b="$ended" -v what="$3" -v id="$2" -v release="$release" \
-		'BEGIN { printf "| %s | %s | %s | %.0f |\n", what, id, release, b - a }'
+	after=$(host_cpu)
+	awk -v what="$3" -v id="$2" -v before="$before" -v after="$after" \
+		-v release="$(jq -er '.kernels[0].identity.release' "$work/$1.json")" '{
+			others = after - before - $2 - $3
+			others = others < 0 ? 0 : others
+			printf "| %s | %s | %s | %.0f | %.0f | %.0f |\n", what, id, release, $1, $2 + $3, others
+		}' "$work/$1.time"
 }
 
-# Its own cache, ccache's included: nothing that was built before helps.
-klab() {
-	XDG_CACHE_HOME=$PWD/$work/cache build/klab "$@"
+# boot ID: a row with what the kernel calls itself
+boot() {
+	local want said
+	want=$(klab kernels list --config "$work/kernels.yaml" --json "$1" |
+		jq -er '.kernels[0].identity.release')
+	said=$(klab boot "$1" --config "$work/kernels.yaml" -- uname -rv)
+	[ "${said%% *}" = "$want" ] || {
+		echo "'$1' calls itself '${said%% *}', not '$want'" >&2
+		return 1
+	}
+	echo "| $1 | ${said%% *} | ${said#* } |"
+}
+
+boots() {
+	echo
+	echo "| kernel | \`klab boot KERNEL -- uname -r\` | and \`-v\` |"
+	echo "|---|---|---|"
+	boot source-1
+	boot source-2
+	boot source-3
+	boot source-4
+}
+
+probes() {
+	XDG_CACHE_HOME=$PWD/$work/cache run_once run --config "$work/kernels.yaml" -k 'source-*' \
+		-p text-poke --duration 10
+	echo
+	echo "| kernel | probe | verdict |"
+	echo "|---|---|---|"
+	jq -r '.cells[] | "| \(.kernel) | \(.probe) | \(.verdict) |"' "$work/run/result.json"
 }
 
 campaign() {
-	rm -rf "$work/cache"
+	# half a build that was cut off would make the next one look fast
+	[ -s "$work/first.row" ] || rm -rf "$work/cache"
 	make_repository
 	kernels_yaml >"$work/kernels.yaml"
 	cat <<MD
 # Campaign: $name
 
 Made by \`ci/campaign $name\` with $(build/klab --version), $(gcc --version | head -n 1),
-$(nproc) host cores, $(date -u +%Y-%m-%d). Nothing was in any cache.
+$(nproc) host cores, $(date -u +%Y-%m-%d). No kernel, no object and no ccache was there at first. CPU s are
+user and system together; the last column is what others had of the host's CPUs meanwhile: where that is
+not near 0, an idle host takes less time by the clock.
 
-| build | kernel | release | seconds |
-|---|---|---|---|
+| build | kernel | release | seconds | CPU s | others' CPU s |
+|---|---|---|---|---|---|
 MD
 	pull first source-1 "from nothing"
 	pull second source-2 "one .c file later"
 	pull third source-3 "one header later"
+	pull fourth source-4 "another .c file later"
 	pull back source-1 "the first again, from the cache"
-	[ "${BOOT:-}" = yes ] || return 0
-	klab run --config "$work/kernels.yaml" -k 'source-*' -p text-poke --duration 10 \
-		--out "$work/run" >&2 || true
-	echo
-	echo "| kernel | probe | verdict |"
-	echo "|---|---|---|"
-	jq -r '.cells[] | "| \(.kernel) | \(.probe) | \(.verdict) |"' "$work/run/result.json"
+	[ "${BOOT:-}" != yes ] || boots
+	[ "${PROBE:-}" != yes ] || probes
 }

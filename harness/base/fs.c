@@ -208,7 +208,7 @@ char *fs_sha256_bytes(const void *data, size_t len)
 
 int fs_lock(const char *path, unsigned timeout_s, GError **error)
 {
-	int64_t deadline = g_get_monotonic_time() + timeout_s * G_USEC_PER_SEC;
+	int64_t deadline = g_get_monotonic_time() + (int64_t)timeout_s * G_USEC_PER_SEC;
 	auto_fd fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
 	if (fd < 0) {

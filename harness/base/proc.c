@@ -255,7 +255,7 @@ bool proc_run(const struct proc_spec *spec, char **ret_output, int *ret_status, 
 	bool ok;
 
 	if (spec->timeout_s)
-		c.deadline = g_get_monotonic_time() + spec->timeout_s * G_USEC_PER_SEC;
+		c.deadline = g_get_monotonic_time() + (int64_t)spec->timeout_s * G_USEC_PER_SEC;
 	ok = child_spawn(&c, error) && child_finish(&c, ret_status, error);
 	lab_fd_close(&c.out);
 	if (!ok)

@@ -78,8 +78,11 @@ static struct compiler *take_installed(unsigned kernel, GError **error)
 {
 	g_autoptr(GPtrArray) have = compilers_installed();
 	const struct compiler *best = compiler_choose(kernel, have, error);
+	struct compiler *cc = best ? g_new0(struct compiler, 1) : NULL;
 
-	return best ? compiler_ask(best->name, error) : NULL;
+	if (cc)
+		*cc = (struct compiler){ g_strdup(best->name), best->version };
+	return cc;
 }
 
 static bool pick_compiler(struct job *job, GError **error)

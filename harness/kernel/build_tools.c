@@ -5,13 +5,16 @@
 
 #define TOOL_TIMEOUT_S 30
 
+/* Asked until it is there: a header does not go away while we run. */
 static bool have_libelf(void)
 {
+	static bool found;
 	static const char *const argv[] = { "gcc",      "-fsyntax-only", "-x",        "c",
 					    "-include", "gelf.h",        "/dev/null", NULL };
 	struct proc_spec spec = { .argv = argv, .timeout_s = TOOL_TIMEOUT_S };
 
-	return proc_run(&spec, NULL, NULL, NULL);
+	found = found || proc_run(&spec, NULL, NULL, NULL);
+	return found;
 }
 
 char *build_missing_packages(unsigned needs)

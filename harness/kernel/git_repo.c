@@ -12,6 +12,7 @@
 #define FETCH_TIMEOUT_S 7200
 #define CHECKOUT_TIMEOUT_S 1800
 #define REASON_MAX 400
+#define PATH_BYTES_MAX 8192
 #define SAY_EVERY_US (2 * G_USEC_PER_SEC)
 #define KEPT "refs/klab/" /* commits that are wholly here */
 
@@ -178,19 +179,21 @@ static bool point_at(const struct git_repo *repo, GError **error)
 				     NULL };
 	struct git_call call = { .args = args, .elsewhere = true };
 	g_autofree char *path = g_build_filename(repo->git_dir, "objects/info/alternates", NULL);
-	g_autofree char *objects = NULL, *reason = NULL;
+	g_autofree char *objects = NULL, *reason = NULL, *before = NULL;
 
 	if (!git_try(repo, &call, &objects, &reason, error))
 		return false;
 	if (reason)
 		return fail_remote(repo, reason, error);
+	if (fs_read(path, PATH_BYTES_MAX, &before, NULL, NULL) && !strcmp(before, objects))
+		return true;
 	return fs_write(path, objects, strlen(objects), error);
 }
 
 bool git_repo_open(struct git_repo *repo, const char *dir, const char *remote, const char *what,
 		   const struct progress *progress, GError **error)
 {
-	const char *const args[] = { "init", "--quiet", "--bare", NULL };
+	const char *const args[] = { "init", "--quiet", "--bare", "--template=", NULL };
 	struct git_call call = { .args = args };
 	g_autofree char *path = NULL;
 

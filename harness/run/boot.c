@@ -313,9 +313,10 @@ static void check_limits(struct boot *b)
 		end(b, BOOT_INTERRUPTED, *b->p->interrupted);
 	else if (b->fatal_us && passed(now_us, b->fatal_us, LINGER_US))
 		blame_kernel(b);
-	else if (passed(now_us, b->began_us, b->p->limit_s * G_USEC_PER_SEC))
+	else if (passed(now_us, b->began_us, (int64_t)b->p->limit_s * G_USEC_PER_SEC))
 		end(b, BOOT_TIMEOUT, 0);
-	else if (!b->started && passed(now_us, b->began_us, b->p->boot_limit_s * G_USEC_PER_SEC))
+	else if (!b->started &&
+		 passed(now_us, b->began_us, (int64_t)b->p->boot_limit_s * G_USEC_PER_SEC))
 		fail_boot(b);
 }
 

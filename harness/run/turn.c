@@ -72,7 +72,7 @@ bool turn_take(bool alone, unsigned limit_s, const struct progress *progress,
 {
 	struct wait w = {
 		.began_us = clock_now_us(&clock_monotonic),
-		.limit_us = limit_s * G_USEC_PER_SEC,
+		.limit_us = (int64_t)limit_s * G_USEC_PER_SEC,
 		.progress = progress,
 		.interrupted = interrupted,
 		.alone = alone,

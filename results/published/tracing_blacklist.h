@@ -323,6 +323,10 @@ static inline int vercmp_rpm(const char *a_text, const char *b_text)
 	ra = vercmp_take_revision(&a);
 	rb = vercmp_take_revision(&b);
 	diff = vercmp_rpm_piece(a, b);
+	if (diff)
+		return diff;
+	/* Any release is newer than none, even an empty one and "~1". */
+	diff = (a.end < ra.end) - (b.end < rb.end);
 	return diff ? diff : vercmp_rpm_piece(ra, rb);
 }
 

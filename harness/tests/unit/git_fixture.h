@@ -25,12 +25,12 @@ static const char git_fake_make[] =
 	"esac; t=$a; done\n"
 	"echo \"$t $KBUILD_BUILD_HOST $l\" >> \"$FAKE/log\"; echo \"$cc\" > \"$FAKE/cc\"\n"
 	"case $t in\n"
-	"allnoconfig) grep -v -e \"$(cat \"$FAKE/lost\" 2>/dev/null || echo '^$')\" \\\n"
-	"	\"$KCONFIG_ALLCONFIG\" > \"$o/.config\"; :;;\n"
+	"allnoconfig) lost='^$'; [ -e \"$FAKE/lost\" ] && read -r lost < \"$FAKE/lost\"\n"
+	"	grep -v -e \"$lost\" \"$KCONFIG_ALLCONFIG\" > \"$o/.config\"; :;;\n"
 	"bzImage) echo '  CC      init/main.o'; echo object > \"$o/main.o\"\n"
 	"	[ -e \"$FAKE/slow\" ] && { touch \"$FAKE/at-work\"; sleep 60; }\n"
 	"	[ -e \"$FAKE/fail\" ] && { echo 'init/main.c:1: error: fake'; exit 2; }\n"
-	"	mkdir -p \"$o/arch/x86/boot\"\n"
+	"	[ -d \"$o/arch/x86/boot\" ] || mkdir -p \"$o/arch/x86/boot\"\n"
 	"	LC_ALL=C sed \"s/" FAKE_HOST "/$KBUILD_BUILD_HOST/\" \"$FAKE/template\" \\\n"
 	"		> \"$o/arch/x86/boot/bzImage\";;\n"
 	"esac\n";
@@ -56,7 +56,7 @@ static inline void put_template(void)
 		.xloadflags = 1, .version = "6.1.0 (klab@" FAKE_HOST ") #1 SMP" });
 	g_autofree char *path = g_build_filename(root, "template", NULL);
 
-	assert_true(fs_write(path, image->data, image->len, NULL));
+	assert_true(g_file_set_contents(path, (char *)image->data, image->len, NULL));
 }
 
 /* Run a shell's words in ROOT/repo; what they print, without the last newline. */
@@ -80,25 +80,21 @@ static inline void put_repository(void)
 	put("repo/Makefile", "# SPDX\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 0\n");
 	put("repo/init/main.c", "one\ntwo\nthree\n");
 	put("repo/init/Kconfig", "config KNOWN\n\tbool \"x\"\n");
-	text = shell("git init -q -b main . && git config user.name T && "
-		     "git config user.email t@example.org && git add . && git commit -qm one && "
+	text = shell("git init -q --template= -b main . && git config user.name T && "
+		     "git config user.email t@example.org && git config gc.auto 0 && "
+		     "git config maintenance.auto false && git add . && git commit -qm one && "
 		     "git tag v6.1 && git tag -a -m x annotated && "
 		     "echo four >> init/main.c && git commit -qam two && git tag v6.1.1-test");
 }
 
-static char *saved_path;
+static char *saved_path, *fakes; /* fakes: what each test's folder is a copy of */
 
 static inline int make_fakes(void **state)
 {
 	static const char *const others[] = { "ld", "flex", "bison", "bc" };
-	g_autofree char *bin = NULL, *path = NULL, *cache = NULL;
 
-	saved_path = g_strdup(g_getenv("PATH"));
 	if (make_root(state))
 		return -1;
-	bin = g_build_filename(root, "bin", NULL);
-	path = g_strconcat(bin, ":/usr/bin:/bin", NULL);
-	cache = g_build_filename(root, "cache", NULL);
 	put_program("make", git_fake_make);
 	put_program("spatch", git_fake_spatch);
 	put_program("gcc", git_fake_gcc);
@@ -106,13 +102,38 @@ static inline int make_fakes(void **state)
 		put_program(others[i], git_fake_other);
 	put_template();
 	put_repository();
+	fakes = g_steal_pointer(&root);
+	return 0;
+}
+
+static inline int remove_fakes(void **state)
+{
+	root = g_steal_pointer(&fakes);
+	return remove_root(state);
+}
+
+static inline int copy_fakes(void **state)
+{
+	g_autofree char *bin = NULL, *path = NULL, *cache = NULL, *from = NULL;
+
+	saved_path = g_strdup(g_getenv("PATH"));
+	if (make_root(state))
+		return -1;
+	from = g_build_filename(fakes, ".", NULL);
+	if (!proc_run(&(struct proc_spec){ .argv = (const char *[]){ "cp", "-a", from, root, NULL },
+					   .timeout_s = 60 },
+		      NULL, NULL, NULL))
+		return -1;
+	bin = g_build_filename(root, "bin", NULL);
+	path = g_strconcat(bin, ":/usr/bin:/bin", NULL);
+	cache = g_build_filename(root, "cache", NULL);
 	g_setenv("PATH", path, TRUE);
 	g_setenv("FAKE", root, TRUE);
 	g_setenv("XDG_CACHE_HOME", cache, TRUE);
 	return 0;
 }
 
-static inline int remove_fakes(void **state)
+static inline int drop_fakes(void **state)
 {
 	g_setenv("PATH", saved_path, TRUE);
 	g_clear_pointer(&saved_path, g_free);
@@ -122,6 +143,6 @@ static inline int remove_fakes(void **state)
 	return remove_root(state);
 }
 
-#define WITH_FAKES(f) cmocka_unit_test_setup_teardown(f, make_fakes, remove_fakes)
+#define WITH_FAKES(f) cmocka_unit_test_setup_teardown(f, copy_fakes, drop_fakes)
 
 #endif

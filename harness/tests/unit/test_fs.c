@@ -222,6 +222,24 @@ static void test_lock(void **state)
 	assert_true(second >= 0);
 }
 
+/* Hours in microseconds take more than 32 bits: 4295 s would be 33 ms. */
+static void test_lock_waits_for_hours(void **state)
+{
+	g_autofree char *path = in(state, "lock");
+	auto_fd held = fs_lock(path, 0, NULL), got = -1;
+	pid_t pid = fork();
+
+	if (!pid) { /* it has the lock, too, until it ends */
+		g_usleep(300000);
+		_exit(0);
+	}
+	assert_true(held >= 0 && pid > 0);
+	lab_fd_close(&held);
+	got = fs_lock(path, 4295, NULL);
+	assert_true(got >= 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cache_dir, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sha256, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lock_waits_for_hours, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("fs", tests, NULL, NULL);

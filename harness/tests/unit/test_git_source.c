@@ -273,18 +273,33 @@ static void patches_that_do_nothing(void **state)
 		{ "b.cocci", "// Files: init/main.c\n", "finds nothing to change" },
 	};
 
+	g_autofree char *src = g_build_filename(root, "repo", NULL);
+
 	put("idle", "");
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *path = g_build_filename(root, rows[i].name, NULL);
-		char *patches[] = { path, NULL };
-		g_auto(asked) a = { .spec = { .ref = (char *)"v6.1", .patches = patches } };
+		g_autoptr(GError) error = NULL;
 
 		put(rows[i].name, rows[i].text);
-		ask(&a, false);
-		must_fail(&a, LAB_ERROR_INPUT, rows[i].want);
-		must_fail(&a, LAB_ERROR_INPUT, rows[i].name);
-		assert_null(a.log);
+		assert_false(build_patch(src, path, NULL, &error));
+		if (!g_error_matches(error, LAB_ERROR, LAB_ERROR_INPUT) ||
+		    !strstr(error->message, rows[i].want) || !strstr(error->message, rows[i].name))
+			fail_msg("%zu: %d: %s", i, error->code, error->message);
 	}
+}
+
+/* Nothing is built of it. */
+static void patch_that_does_not_apply(void **state)
+{
+	g_autofree char *path = g_build_filename(root, "b.cocci", NULL);
+	char *patches[] = { path, NULL };
+	g_auto(asked) a = { .spec = { .ref = (char *)"v6.1", .patches = patches } };
+
+	put("idle", "");
+	put("b.cocci", "// Files: init/main.c\n");
+	ask(&a, false);
+	must_fail(&a, LAB_ERROR_INPUT, "b.cocci': it finds nothing to change");
+	assert_null(a.log);
 }
 
 /* ---- config and compiler ---- */
@@ -314,7 +329,7 @@ static void options_that_do_not_stick(void **state)
 	g_auto(asked) b = { .spec = { .ref = (char *)"v6.1" } };
 
 	put("my.config", "CONFIG_KNOWN=y\nCONFIG_UNHEARD=y\n");
-	put("lost", "KNOWN\\|UNHEARD\\|SCHEDSTATS");
+	put("lost", "KNOWN\\|UNHEARD\\|SCHEDSTATS\n");
 	ask(&a, false);
 	must_fail(
 		&a, LAB_ERROR_INPUT,
@@ -323,7 +338,7 @@ static void options_that_do_not_stick(void **state)
 	/* One of ours that a release does not have is passed over, but not the console. */
 	ask(&b, false);
 	must(&b);
-	put("lost", "SERIAL_8250_CONSOLE");
+	put("lost", "SERIAL_8250_CONSOLE\n");
 	b.spec.ref = (char *)"main";
 	ask(&b, false);
 	must_fail(&b, LAB_ERROR_INPUT, "'CONFIG_SERIAL_8250_CONSOLE=y'");
@@ -383,10 +398,10 @@ static bool wait_for(const char *name)
 {
 	g_autofree char *path = g_build_filename(root, name, NULL);
 
-	for (unsigned i = 0; i < 300; i++) {
+	for (unsigned i = 0; i < 3000; i++) {
 		if (g_file_test(path, G_FILE_TEST_EXISTS))
 			return true;
-		g_usleep(100000);
+		g_usleep(10000);
 	}
 	return false;
 }
@@ -515,6 +530,7 @@ int main(void)
 		WITH_FAKES(refs_that_are_not_there),
 		WITH_FAKES(patch_by_patch),
 		WITH_FAKES(patches_that_do_nothing),
+		WITH_FAKES(patch_that_does_not_apply),
 		WITH_FAKES(user_config_on_top),
 		WITH_FAKES(options_that_do_not_stick),
 		WITH_FAKES(compilers),
@@ -526,5 +542,5 @@ int main(void)
 		cmocka_unit_test(remotes),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_fakes, remove_fakes);
 }

@@ -156,6 +156,14 @@ static void test_timeout_ends_the_group(void **state)
 	}
 }
 
+/* Hours in microseconds take more than 32 bits: 4295 s would be 33 ms. */
+static void test_timeout_of_hours(void **state)
+{
+	struct proc_spec spec = { .argv = SH("sleep 0.3"), .timeout_s = 4295 };
+
+	assert_true(proc_run(&spec, NULL, NULL, NULL));
+}
+
 /* A child that ends leaves nothing of its group behind, and we do not wait for what it left. */
 static void test_left_behind(void **state)
 {
@@ -204,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_output_keeps_the_tail),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_timeout_ends_the_group),
+		cmocka_unit_test(test_timeout_of_hours),
 		cmocka_unit_test(test_left_behind),
 		cmocka_unit_test(test_dies_with_parent),
 	};
