@@ -9,6 +9,8 @@
 static const struct command subcommands[] = {
 	{ "kernels list", "what the catalogue has, and what of it is cached", kernels_list },
 	{ "kernels pull", "fetch the newest of each, verified", kernels_pull },
+	{ "kernels sync", "which builds came out since the last sync; add and run them",
+	  kernels_sync },
 	{ "kernels import", "take kernels from packages, archives and images", kernels_import },
 	{ "kernels forget", "take an import back", kernels_forget },
 	{ "kernels gc", "make room: images that were not used for long go", kernels_gc },
@@ -34,15 +36,27 @@ static json_t *strings(char **list)
 	return array;
 }
 
+/* NULL: it is cached, or nothing stands against it. */
+static json_t *refusal_json(const struct kernel_spec *spec, const struct kernel *k)
+{
+	int64_t at_s;
+	g_autofree char *reason = k ? NULL : kernel_refusal(spec, &at_s), *day = NULL;
+	g_autoptr(GDateTime) at = reason ? g_date_time_new_from_unix_utc(at_s) : NULL;
+
+	day = at ? g_date_time_format_iso8601(at) : NULL;
+	return reason ? json_pack("{s:s s:s?}", "reason", reason, "at", day) : NULL;
+}
+
 json_t *kernels_json(const struct kernel_spec *spec, const struct kernel *k)
 {
-	return json_pack("{s:s s:b s:o s:s s:s? s:s? s:s? s:s? s:b s:s* s:s* s:s* s:s* s:s* s:o}",
-			 "id", spec->id, "cached", k != NULL, "identity",
-			 k ? identity_json(k) : json_null(), "source", spec->source, "suite",
-			 spec->suite, "package", spec->package, "version", spec->version, "path",
-			 spec->path, "default", spec->in_default, "url", spec->url, "repo",
-			 spec->repo, "remote", spec->remote, "ref", spec->ref, "family",
-			 spec->family, "aliases", strings(spec->aliases));
+	return json_pack(
+		"{s:s s:b s:o s:s s:s? s:s? s:s? s:s? s:b s:s* s:s* s:s* s:s* s:s* s:o s:o?}", "id",
+		spec->id, "cached", k != NULL, "identity", k ? identity_json(k) : json_null(),
+		"source", spec->source, "suite", spec->suite, "package", spec->package, "version",
+		spec->version, "path", spec->path, "default", spec->in_default, "url", spec->url,
+		"repo", spec->repo, "remote", spec->remote, "ref", spec->ref, "family",
+		spec->family, "aliases", strings(spec->aliases), "unavailable",
+		refusal_json(spec, k));
 }
 
 static const char *origin(const struct kernel_spec *spec)
@@ -56,14 +70,32 @@ static const char *origin(const struct kernel_spec *spec)
 	return "";
 }
 
+/* The reason's first line says when it was given, its hint stands below. */
+static void print_refusal(const char *reason, int64_t at_s)
+{
+	g_autoptr(GDateTime) at = g_date_time_new_from_unix_local(at_s);
+	g_autofree char *when = at ? g_date_time_format(at, "%Y-%m-%d %H:%M") : g_strdup("?");
+	g_auto(GStrv) lines = g_strsplit(reason, "\n", -1);
+
+	kernels_print("  %s: %s\n", when, lines[0] ? lines[0] : "");
+	for (char **line = lines + 1; lines[0] && *line; line++)
+		kernels_print("  %s\n", *line);
+}
+
 void kernels_row(const struct kernel_spec *spec, const struct kernel *k)
 {
-	kernels_print("%-24s %-28s %s%s%s\n", spec->id, k ? k->release : "not cached",
+	int64_t at_s = 0;
+	g_autofree char *refusal = k ? NULL : kernel_refusal(spec, &at_s);
+	const char *state = k ? k->release : refusal ? "unavailable" : "not cached";
+
+	kernels_print("%-24s %-28s %s%s%s\n", spec->id, state,
 		      k && k->package_version ? k->package_version : origin(spec),
 		      spec->in_default ? "" : " (not in the default set)",
 		      k && !k->config ? " (config unknown)" : "");
 	if (k && k->note)
 		kernels_print("  note: %s\n", k->note);
+	if (refusal)
+		print_refusal(refusal, at_s);
 }
 
 bool kernels_print_json(json_t *root, GError **error)
@@ -122,6 +154,6 @@ static int run_command(int argc, char **argv)
 
 const struct command command_kernels = {
 	.name = "kernels",
-	.summary = "the catalogue: list, pull, import, gc",
+	.summary = "the catalogue: list, pull, sync, import, gc",
 	.run = run_command,
 };

@@ -13,6 +13,7 @@ int kernels_pull(int argc, char **argv);
 int kernels_import(int argc, char **argv);
 int kernels_forget(int argc, char **argv);
 int kernels_gc(int argc, char **argv);
+int kernels_sync(int argc, char **argv);
 
 /* One spec and what is cached for it (or NULL) as JSON. */
 json_t *kernels_json(const struct kernel_spec *spec, const struct kernel *k);

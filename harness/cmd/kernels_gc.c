@@ -30,47 +30,79 @@ static bool make_params(const struct options *o, struct gc_params *ret, GError *
 	       lab_prefix(error, "--max-size");
 }
 
-static json_t *image_json(const struct gc_image *image)
+static char *iso8601(int64_t at_s)
 {
-	g_autoptr(GDateTime) used = g_date_time_new_from_unix_utc(image->used_s);
-	g_autofree char *text = used ? g_date_time_format_iso8601(used) : g_strdup("");
+	g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(at_s);
 
-	return json_pack("{s:s s:s s:s s:I s:s s:s s:b}", "sha256", image->sha256, "release",
-			 image->release, "names", image->names, "bytes", (json_int_t)image->bytes,
-			 "used", text, "fate", gc_fate_name(image->fate), "removed",
+	return at ? g_date_time_format_iso8601(at) : g_strdup("");
+}
+
+static json_t *image_json(const struct gc_item *image)
+{
+	g_autofree char *used = iso8601(image->used_s);
+
+	return json_pack("{s:s s:s s:s s:I s:s s:s s:b}", "sha256", image->name, "release",
+			 image->label, "names", image->names, "bytes", (json_int_t)image->bytes,
+			 "used", used, "fate", gc_fate_name(image->fate), "removed",
 			 image->fate == GC_REMOVED);
 }
 
-static void print_image(const struct gc_image *image, int64_t now_s)
+static json_t *other_json(const struct gc_item *item)
 {
-	g_autofree char *size = g_format_size_full(image->bytes, G_FORMAT_SIZE_IEC_UNITS);
-	int days = MAX(now_s - image->used_s, 0) / DAY_S;
+	g_autofree char *used = iso8601(item->used_s);
 
-	kernels_print("%-14s %10s  %3d d  %-28s %s\n", gc_fate_name(image->fate), size, days,
-		      image->release, *image->names ? image->names : image->sha256);
+	return json_pack("{s:s s:s s:s s:I s:s s:s s:b}", "kind", gc_kind_name(item->kind), "path",
+			 item->name, "of", item->label, "bytes", (json_int_t)item->bytes, "used",
+			 used, "fate", gc_fate_name(item->fate), "removed",
+			 item->fate == GC_REMOVED);
 }
 
-static bool show(const struct options *o, GPtrArray *images, GError **error)
+static void print_item(const struct options *o, const struct gc_item *item, int64_t now_s)
+{
+	g_autofree char *size = g_format_size_full(item->bytes, G_FORMAT_SIZE_IEC_UNITS);
+	int days = MAX(now_s - item->used_s, 0) / DAY_S;
+	bool would_go = o->dry_run && item->fate == GC_REMOVED;
+	const char *fate = would_go ? "would go" : gc_fate_name(item->fate);
+
+	kernels_print("%-14s %10s  %3d d  %-10s %-28s %s\n", fate, size, days,
+		      gc_kind_name(item->kind), item->label,
+		      *item->names ? item->names : item->name);
+}
+
+static bool show_json(const struct options *o, GPtrArray *items, const uint64_t bytes[2],
+		      GError **error)
+{
+	json_t *images = json_array(), *others = json_array();
+
+	for (guint i = 0; i < items->len; i++) {
+		const struct gc_item *item = items->pdata[i];
+
+		if (item->kind == GC_IMAGE)
+			json_array_append_new(images, image_json(item));
+		else
+			json_array_append_new(others, other_json(item));
+	}
+	return kernels_print_json(json_pack("{s:b s:I s:I s:o s:o}", "dry_run", o->dry_run,
+					    "removed_bytes", (json_int_t)bytes[1], "kept_bytes",
+					    (json_int_t)bytes[0], "images", images, "others",
+					    others),
+				  error);
+}
+
+static bool show(const struct options *o, GPtrArray *items, GError **error)
 {
 	g_autofree char *gone = NULL, *left = NULL;
 	uint64_t bytes[2] = { 0 };
-	json_t *list = json_array();
 
-	for (guint i = 0; i < images->len; i++) {
-		const struct gc_image *image = images->pdata[i];
+	for (guint i = 0; i < items->len; i++) {
+		const struct gc_item *item = items->pdata[i];
 
-		bytes[image->fate == GC_REMOVED] += image->bytes;
-		json_array_append_new(list, image_json(image));
+		bytes[item->fate == GC_REMOVED] += item->bytes;
 		if (!o->json)
-			print_image(image, time(NULL));
+			print_item(o, item, time(NULL));
 	}
 	if (o->json)
-		return kernels_print_json(json_pack("{s:b s:I s:I s:o}", "dry_run", o->dry_run,
-						    "removed_bytes", (json_int_t)bytes[1],
-						    "kept_bytes", (json_int_t)bytes[0], "images",
-						    list),
-					  error);
-	json_decref(list);
+		return show_json(o, items, bytes, error);
 	gone = g_format_size_full(bytes[1], G_FORMAT_SIZE_IEC_UNITS);
 	left = g_format_size_full(bytes[0], G_FORMAT_SIZE_IEC_UNITS);
 	kernels_print("%s %s, %s %s\n", gone, o->dry_run ? "would go" : "removed", left,
@@ -82,12 +114,12 @@ static int execute(const struct options *o, GError **error)
 {
 	struct lab_params lab_params = { .kernels_file = o->config };
 	g_autoptr(lab) lab = NULL;
-	g_autoptr(GPtrArray) images = NULL;
+	g_autoptr(GPtrArray) items = NULL;
 	struct gc_params params;
 
 	if (!make_params(o, &params, error) || !lab_open(&lab_params, &lab, error))
 		return EXIT_USAGE;
-	return gc_run(&params, lab->matrix, &cmd_progress, &images, error) && show(o, images, error)
+	return gc_run(&params, lab->matrix, &cmd_progress, &items, error) && show(o, items, error)
 		       ? EXIT_CLEAN
 		       : EXIT_INFRA;
 }
@@ -118,18 +150,21 @@ int kernels_gc(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	int code;
 
-	if (cmd_parse(
-		    &argc, &argv, "",
-		    "Remove cached kernels, those first that were not used for the longest time, "
-		    "until "
-		    "the rest fits. What another klab uses stays, and so do the default set and "
-		    "imports.",
-		    entries,
-		    "Examples:\n  klab kernels gc --max-size 2G --dry-run\n"
-		    "  klab kernels gc --keep-days 30\n\n"
-		    "Each line: what became of it, size, days since its last use, release, names.\n"
-		    "Exit code: 0, 2 usage, 3 the lab failed.",
-		    &code)) {
+	if (cmd_parse(&argc, &argv, "",
+		      "Remove cached kernels, package indexes, and the sources and objects of "
+		      "builds, "
+		      "those\nfirst that were not used for the longest time, until the rest fits. "
+		      "Downloads and\nfolders that were begun and not ended go in any case, once "
+		      "they "
+		      "are an hour old. What\nanother klab uses stays, and so do images of the "
+		      "default set and imports.",
+		      entries,
+		      "Examples:\n  klab kernels gc --max-size 2G --dry-run\n"
+		      "  klab kernels gc --keep-days 30\n\n"
+		      "Each line: what became of it, size, days since its last use, what it is, "
+		      "release or\norigin, names or path.\n"
+		      "Exit code: 0, 2 usage, 3 the lab failed.",
+		      &code)) {
 		if (argc > 1)
 			lab_fail(&error, LAB_ERROR_USAGE, "unexpected operand '%s'", argv[1]);
 		else

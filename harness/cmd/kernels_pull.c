@@ -2,6 +2,8 @@
 /* klab kernels pull: fetch kernels, and say which cannot be had and why. */
 #include "cmd/kernels.h"
 
+#include "kernel/download.h"
+
 struct pull {
 	const struct lab *lab;
 	json_t *kernels, *unavailable;
@@ -10,17 +12,23 @@ struct pull {
 	int code; /* what a failure asks for */
 };
 
+/* A file that the user named on the command line: what is wrong with it is a usage error. */
+static bool is_named_file(const struct kernel_spec *spec)
+{
+	const char *path = spec->url ? download_local(spec->url) : spec->path;
+
+	return !spec->line && path && g_strcmp0(spec->source, "import");
+}
+
 static void pull_failed(struct pull *pull, const struct kernel_spec *spec, GError *error)
 {
 	bool unavailable = g_error_matches(error, LAB_ERROR, LAB_ERROR_UNAVAILABLE) ||
 			   g_error_matches(error, LAB_ERROR, LAB_ERROR_INPUT);
 
-	/* A file that the user named on the command line is a usage error, one in a matrix not. */
-	if (!unavailable || (!spec->line && error->code == LAB_ERROR_INPUT)) {
-		int code = error->code == LAB_ERROR_INPUT ? EXIT_USAGE : 0;
+	if (!unavailable || is_named_file(spec)) {
 		int own = cmd_error("kernels pull", error);
 
-		pull->code = code ? code : own;
+		pull->code = unavailable ? EXIT_USAGE : own;
 		return;
 	}
 	json_array_append_new(pull->unavailable,

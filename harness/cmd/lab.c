@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "cmd/calibration_file.h"
 #include "cmd/cmd.h"
+#include "cmd/dropin.h"
 #include "kernel/identity.h"
 #include "kernel/import.h"
 #include "know/know.h"
@@ -71,14 +72,15 @@ static bool load_text(const char *file, const char *embedded, size_t embedded_le
 
 static bool load_matrix(struct lab *lab, const char *file, GError **error)
 {
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *dir = NULL;
 	size_t len;
 
 	if (!file && g_file_test("kernels.yaml", G_FILE_TEST_IS_REGULAR))
 		file = "kernels.yaml";
+	dir = dropin_dir(file);
 	return load_text(file, embed_kernels_yaml, EMBED_LEN(kernels_yaml), &text, &len, error) &&
 	       matrix_parse(file ? file : "kernels.yaml", text, len, &lab->matrix, error) &&
-	       import_add_to(lab->matrix, error);
+	       dropin_load(lab->matrix, dir, error) && import_add_to(lab->matrix, error);
 }
 
 static bool load_hazards(struct lab *lab, const char *file, GError **error)

@@ -172,6 +172,7 @@ static bool fetch_one(const struct kernel_spec *spec, struct run *r, GPtrArray *
 	g_autoptr(GError) why = NULL;
 	struct kernel *kernel;
 	bool named_file = !spec->line;	/* from the command line */
+	g_autofree char *line = NULL;
 
 	if (kernel_fetch(spec, &cmd_progress, &kernel, &why)) {
 		g_ptr_array_add(kernels, kernel);
@@ -185,6 +186,8 @@ static bool fetch_one(const struct kernel_spec *spec, struct run *r, GPtrArray *
 		return lab_fail(error, LAB_ERROR_USAGE, "kernel '%s': %s", spec->id, why->message);
 	if (named_file)
 		return lab_fail(error, LAB_ERROR_INFRA, "kernel '%s': %s", spec->id, why->message);
+	line = g_strdup_printf("%s: unavailable: %s", spec->id, why->message);
+	cmd_line(line);
 	run_add_unavailable(r, spec->id, why->message);
 	return true;
 }

@@ -39,7 +39,18 @@ void matrix_free(struct matrix *m)
 		return;
 	g_hash_table_unref(m->by_id);
 	g_ptr_array_unref(m->kernels);
+	g_ptr_array_unref(m->families);
 	g_free(m);
+}
+
+static void family_free(gpointer data)
+{
+	struct matrix_family *family = data;
+
+	g_free(family->id);
+	g_free(family->ids);
+	g_free(family->package);
+	g_free(family);
 }
 
 static struct matrix *matrix_new(void)
@@ -48,6 +59,7 @@ static struct matrix *matrix_new(void)
 
 	m->kernels = g_ptr_array_new_with_free_func((GDestroyNotify)kernel_spec_free);
 	m->by_id = g_hash_table_new(g_str_hash, g_str_equal);
+	m->families = g_ptr_array_new_with_free_func(family_free);
 	return m;
 }
 
@@ -77,12 +89,14 @@ static void add_spec(struct parser *p, struct kernel_spec *spec, const struct do
 {
 	const struct kernel_spec *twin = spec->id ? matrix_find(p->m, spec->id) : NULL;
 
-	if (twin)
+	/* What an earlier file has comes first: a later one was written without knowing of it. */
+	if (twin && twin->file == p->m->n_files)
 		doc_error(at, p->errors, "id '%s' is taken: line %u", spec->id, twin->line);
 	if (!spec->id || twin) {
 		kernel_spec_free(spec);
 		return;
 	}
+	spec->file = p->m->n_files;
 	g_ptr_array_add(p->m->kernels, spec);
 	g_hash_table_insert(p->m->by_id, spec->id, spec);
 }
@@ -130,8 +144,36 @@ static char *family_id(struct parser *p, const struct matrix_level *family)
 	return g_strdup(id);
 }
 
+static char *text_at(const struct parser *p, const struct matrix_level *family, const char *key)
+{
+	const struct doc_node *node = matrix_level_get(family, key);
+
+	if (!node && defaults_apply(p, family))
+		node = matrix_level_get(&p->defaults, key);
+	return node && node->kind == DOC_SCALAR ? g_strdup(node->text) : NULL;
+}
+
+/* Keep how its members are made, for those that are not written down. */
+static void keep_family(struct parser *p, const struct matrix_level *level, const char *id,
+			unsigned first)
+{
+	struct matrix_family *family;
+
+	if (first == p->m->kernels->len || matrix_level_get(level, "refs"))
+		return;
+	family = g_new0(struct matrix_family, 1);
+	family->id = g_strdup(id);
+	family->ids = text_at(p, level, "ids");
+	if (!family->ids)
+		family->ids = g_strdup("{family}-{name}");
+	family->package = text_at(p, level, "package");
+	family->first = g_ptr_array_index(p->m->kernels, first);
+	g_ptr_array_add(p->m->families, family);
+}
+
 static void parse_family(struct parser *p, const struct doc_node *node)
 {
+	unsigned first = p->m->kernels->len;
 	struct matrix_level level;
 	struct matrix_reading r = { .errors = p->errors };
 	g_autoptr(GPtrArray) members = NULL;
@@ -153,6 +195,7 @@ static void parse_family(struct parser *p, const struct doc_node *node)
 		}
 		parse_member(p, &level, &r, members->pdata[i]);
 	}
+	keep_family(p, &level, r.family, first);
 }
 
 static void parse_list(struct parser *p, const struct doc_node *root, const char *key,
@@ -161,7 +204,9 @@ static void parse_list(struct parser *p, const struct doc_node *root, const char
 	const struct doc_node *list = doc_get(root, key);
 	g_autofree char *what = g_strdup_printf("'%s'", key);
 
-	if (!list || !doc_want(list, DOC_LIST, what, p->errors))
+	/* A further file whose last row was taken out says nothing. */
+	if (!list || (p->m->n_files && list->kind == DOC_SCALAR && list->plain && !*list->text) ||
+	    !doc_want(list, DOC_LIST, what, p->errors))
 		return;
 	for (unsigned i = 0; i < list->children->len; i++) {
 		const struct doc_node *node = g_ptr_array_index(list->children, i);
@@ -229,19 +274,26 @@ static void parse_default(struct matrix *m, const struct doc_node *root, struct 
 	}
 }
 
-bool matrix_parse(const char *name, const char *text, size_t len, struct matrix **ret,
-		  GError **error)
+bool matrix_add(struct matrix *m, const char *name, const char *text, size_t len, GError **error)
 {
 	g_autoptr(doc_errors) errors = doc_errors_new(name);
 	g_autoptr(doc_node) root = doc_parse(text, len, errors);
-	g_autoptr(matrix) m = matrix_new();
 
 	if (root && doc_want(root, DOC_MAP, "the file", errors)) {
 		doc_check_keys(root, matrix_top_keys, errors);
 		parse_kernels(m, root, errors);
 		parse_default(m, root, errors);
 	}
-	if (!doc_errors_report(errors, error))
+	m->n_files++;
+	return doc_errors_report(errors, error);
+}
+
+bool matrix_parse(const char *name, const char *text, size_t len, struct matrix **ret,
+		  GError **error)
+{
+	g_autoptr(matrix) m = matrix_new();
+
+	if (!matrix_add(m, name, text, len, error))
 		return false;
 	*ret = g_steal_pointer(&m);
 	return true;

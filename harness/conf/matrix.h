@@ -45,12 +45,23 @@ struct kernel_spec {
 	bool ignore_valid_until; /* apt: accept an expired Release (signature still checked) */
 	bool in_default;         /* member of the `default:` set */
 	unsigned line, column;   /* where it stands in its file; 0: from the command line */
+	unsigned file;           /* which file that was: 0 is matrix_parse()'s */
 };
 void kernel_spec_free(struct kernel_spec *spec);
 
+/* A family whose members are versions, as far as it tells what else would be one. */
+struct matrix_family {
+	char *id;
+	char *ids;     /* how ids are made: "{family}-{name}" */
+	char *package; /* as it stands there: "linux-image-{version}-generic"; NULL: none */
+	const struct kernel_spec *first; /* member whose other keys a further one would have */
+};
+
 struct matrix {
-	GPtrArray *kernels; /* of struct kernel_spec *: single ones, then families, in file order */
-	GHashTable *by_id;  /* the same */
+	GPtrArray *kernels;  /* of struct kernel_spec *: single ones, then families, in file order */
+	GHashTable *by_id;   /* the same */
+	GPtrArray *families; /* of struct matrix_family *, in file order */
+	unsigned n_files;
 };
 typedef struct matrix matrix;
 void matrix_free(struct matrix *m);
@@ -60,6 +71,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(matrix, matrix_free)
  * "name:line:col: sentence" with the line that it speaks of, LAB_ERROR_USAGE. */
 bool matrix_parse(const char *name, const char *text, size_t len, struct matrix **ret,
 		  GError **error);
+/*
+ * Add what a further file says. Its `defaults` are its own; a kernel whose id an earlier file has is
+ * left out. Errors as above; then `m` is of no use any more.
+ */
+bool matrix_add(struct matrix *m, const char *name, const char *text, size_t len, GError **error);
 /* The kernel of that id, or NULL. */
 struct kernel_spec *matrix_find(const struct matrix *m, const char *id);
 /*
@@ -74,5 +90,20 @@ struct kernel_spec *matrix_find(const struct matrix *m, const char *id);
  * kernel_spec *, borrowed from `m` or added to it; no kernel twice.
  */
 bool matrix_select(struct matrix *m, const char *const *patterns, GPtrArray **ret, GError **error);
+
+/* What the family would call the package of an index, by which its `ids` are made; NULL: it would
+ * be no member. The caller frees. */
+char *matrix_family_name(const struct matrix_family *family, const char *package,
+			 const char *version);
+/* The id of a member of that name; NULL: it would not be a good one. The caller frees. */
+char *matrix_family_id(const struct matrix_family *family, const char *name);
+/* Do packages of all its members have one name, so that only their versions differ? */
+bool matrix_family_by_version(const struct matrix_family *family);
+/* How many characters of a package's name the family gives: of two that match, the closer one has
+ * more. */
+size_t matrix_family_closeness(const struct matrix_family *family);
+/* An item of `kernels:` that reads as `spec`, one line with its newline. Sources apt, deb and rpm;
+ * the caller frees. */
+char *matrix_item(const struct kernel_spec *spec);
 
 #endif

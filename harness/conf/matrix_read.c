@@ -342,7 +342,7 @@ static void check_repo(struct state *s)
 		return;
 	if (!has_key(s->r, "package"))
 		doc_error(at, s->r->errors, "'package' is missing: 'repo' needs one");
-	if (s->source == MATRIX_DEB && !has_key(s->r, "suite"))
+	if (s->source == MATRIX_DEB && !has_key(s->r, "suite") && !has_key(s->r, "suites"))
 		doc_error(at, s->r->errors, "'suite' is missing: 'repo' needs one");
 }
 

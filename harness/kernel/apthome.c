@@ -17,6 +17,7 @@ void apt_home_clear(struct apt_home *home)
 	g_clear_pointer(&home->dir, g_free);
 	g_clear_pointer(&home->conf, g_free);
 	g_clear_pointer(&home->note, g_free);
+	g_clear_pointer(&home->stale, g_free);
 	lab_fd_close(&home->lock);
 }
 

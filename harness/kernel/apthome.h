@@ -17,6 +17,7 @@ struct apt_home {
 	char *conf;		/* path of apt.conf */
 	int lock;		/* held while the home is open */
 	char *note;		/* what the user must know on the lists, or NULL */
+	char *stale;		/* why lists at hand could not be updated, or NULL */
 };
 typedef struct apt_home apt_home;
 #define APT_HOME_INIT { .lock = -1 }

@@ -96,6 +96,8 @@ static void note_old_lists(struct apt_home *home, const char *suite, const char 
 	long days = stat(stamp, &st) ? 0 : (long)(time(NULL) - st.st_mtime) / (24 * 3600);
 
 	progress_say(progress, "package lists of %s: not updated: %s", suite, reason);
+	g_free(home->stale);
+	home->stale = g_strdup_printf("suite '%s': %s", suite, reason);
 	if (days < 1)
 		return;
 	text = g_strdup_printf("the package lists of '%s' are %ld days old: %s", suite, days,

@@ -51,6 +51,8 @@ static bool read_package(const struct errand *e, const struct download *what,
 		return false;
 	ok = deb_read(path, files, n, error) &&
 	     (!ret_self || deb_identify(path, &ret_self->name, &ret_self->version, error));
+	if (!ok)
+		source_blame(error, path, d.url);
 	g_unlink(path);
 	return ok;
 }

@@ -154,6 +154,15 @@ static void drop(const char *part)
 	g_unlink(meta);
 }
 
+/* Nothing came: there is nothing to go on with. */
+static void drop_empty(const char *part)
+{
+	struct stat st;
+
+	if (!stat(part, &st) && !st.st_size)
+		drop(part);
+}
+
 /* It is whole: make it last, and give it its name. */
 static bool finish(const struct download *d, const char *part, GError **error)
 {
@@ -187,6 +196,7 @@ static bool fetch(const struct download *d, const char *part, GError **error)
 			drop(part);
 		start_overs += end == DOWNLOAD_START_OVER;
 		if (end >= DOWNLOAD_REFUSED || attempt == ATTEMPTS || start_overs > START_OVERS) {
+			drop_empty(part);
 			g_propagate_error(error, g_steal_pointer(&own));
 			return false;
 		}

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #define CONNECT_S 15
@@ -239,6 +240,10 @@ static bool open_part(struct transfer *t, const char *part, GError **error)
 	t->fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (t->fd < 0 || fstat(t->fd, &st) || lseek(t->fd, 0, SEEK_END) < 0)
 		return lab_fail_errno(error, "cannot open '%s'", part);
+	/* Held until the transfer ends: kernel/gc.c leaves it alone. */
+	if (flock(t->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return lab_fail(error, LAB_ERROR_UNAVAILABLE,
+				"another klab downloads it right now\nhint: run it again later");
 	t->meta = download_http_meta(part);
 	t->first = t->have = st.st_size;
 	return true;

@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "kernel/bzimage.h"
+#include "kernel/gc_other.h"
 #include "kernel/import.h"
 #include "kernel/store.h"
 
@@ -20,9 +21,15 @@
 
 #define LOCK_LIMIT_S 60
 #define DAY_S 86400
-#define LEFTOVER_S 3600       /* a folder half made is somebody's work for so long */
-#define LEFTOVER_MARK ".tmp-" /* kernel/store.c makes folders under such names */
+#define UNFINISHED_S 3600 /* what is half made is somebody's work for so long */
 #define INDEX_MAX (64u << 10)
+
+const char *gc_kind_name(enum gc_kind kind)
+{
+	static const char *const names[] = { "image", "index", "unfinished", "objects", "sources" };
+
+	return names[kind];
+}
 
 const char *gc_fate_name(enum gc_fate fate)
 {
@@ -32,14 +39,14 @@ const char *gc_fate_name(enum gc_fate fate)
 	return names[fate];
 }
 
-static void image_free(gpointer data)
+static void item_free(gpointer data)
 {
-	struct gc_image *image = data;
+	struct gc_item *item = data;
 
-	g_free(image->sha256);
-	g_free(image->release);
-	g_free(image->names);
-	g_free(image);
+	g_free(item->name);
+	g_free(item->label);
+	g_free(item->names);
+	g_free(item);
 }
 
 /* --- sizes --------------------------------------------------------------------------------------
@@ -69,44 +76,51 @@ bool gc_parse_size(const char *text, uint64_t *ret, GError **error)
 /* --- choice -------------------------------------------------------------------------------------
  */
 
-static int compare_age(gconstpointer a, gconstpointer b)
+/* What is unfinished first, then by age; of one repository the objects before the sources. */
+static int compare_items(gconstpointer a, gconstpointer b)
 {
-	const struct gc_image *x = *(struct gc_image *const *)a, *y = *(struct gc_image *const *)b;
+	const struct gc_item *x = *(struct gc_item *const *)a, *y = *(struct gc_item *const *)b;
+	bool first = x->kind == GC_UNFINISHED, second = y->kind == GC_UNFINISHED;
 
+	if (first != second)
+		return first ? -1 : 1;
 	if (x->used_s != y->used_s)
 		return x->used_s < y->used_s ? -1 : 1;
-	return strcmp(x->sha256, y->sha256);
+	return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->name, y->name);
 }
 
-/* What keeps it, whatever room there is; GC_KEPT: nothing. */
-static enum gc_fate bond(const struct gc_image *image, const struct gc_params *params,
-			 int64_t now_s)
+/* What keeps it, whatever room there is, or GC_REMOVED; GC_KEPT: nothing does either. */
+static enum gc_fate bond(const struct gc_item *item, const struct gc_params *params, int64_t now_s)
 {
-	if (image->is_default && !params->all)
+	int64_t age_s = now_s - item->used_s;
+
+	if (item->kind == GC_UNFINISHED)
+		return age_s < UNFINISHED_S ? GC_RECENT : GC_REMOVED;
+	if (item->is_default && !params->all)
 		return GC_DEFAULT;
-	if (image->is_import && !params->all)
+	if (item->is_import && !params->all)
 		return GC_IMPORTED;
-	if (params->keep_days >= 0 && now_s - image->used_s < (int64_t)params->keep_days * DAY_S)
+	if (params->keep_days >= 0 && age_s < (int64_t)params->keep_days * DAY_S)
 		return GC_RECENT;
 	return GC_KEPT;
 }
 
-void gc_choose(GPtrArray *images, const struct gc_params *params, int64_t now_s)
+void gc_choose(GPtrArray *items, const struct gc_params *params, int64_t now_s)
 {
 	bool by_age = params->max_bytes == UINT64_MAX && params->keep_days >= 0;
 	uint64_t total = 0;
 
-	g_ptr_array_sort(images, compare_age);
-	for (guint i = 0; i < images->len; i++)
-		total += ((struct gc_image *)images->pdata[i])->bytes;
-	for (guint i = 0; i < images->len; i++) {
-		struct gc_image *image = images->pdata[i];
+	g_ptr_array_sort(items, compare_items);
+	for (guint i = 0; i < items->len; i++)
+		total += ((struct gc_item *)items->pdata[i])->bytes;
+	for (guint i = 0; i < items->len; i++) {
+		struct gc_item *item = items->pdata[i];
 
-		image->fate = bond(image, params, now_s);
-		if (image->fate != GC_KEPT || (!by_age && total <= params->max_bytes))
-			continue;
-		image->fate = GC_REMOVED;
-		total -= image->bytes;
+		item->fate = bond(item, params, now_s);
+		if (item->fate == GC_KEPT && (by_age || total > params->max_bytes))
+			item->fate = GC_REMOVED;
+		if (item->fate == GC_REMOVED)
+			total -= item->bytes;
 	}
 }
 
@@ -115,8 +129,9 @@ void gc_choose(GPtrArray *images, const struct gc_params *params, int64_t now_s)
 
 struct collection {
 	char *root, *symbols; /* folders */
-	GPtrArray *images;
-	GHashTable *by_sha256; /* borrowed */
+	struct gc_place place;
+	GPtrArray *items;
+	GHashTable *by_sha256; /* of images, borrowed */
 };
 
 static uint64_t size_of(const char *path)
@@ -148,13 +163,13 @@ static char *symbols_of(const struct collection *c, const char *sha256)
 static void add_image(struct collection *c, const char *sha256)
 {
 	static const char *const parts[] = { "bzImage", "config", "banner", "" };
-	struct gc_image *image = g_new0(struct gc_image, 1);
+	struct gc_item *image = g_new0(struct gc_item, 1);
 	g_autofree char *path = g_build_filename(c->root, sha256, "bzImage", NULL);
 	g_autofree char *symbols = symbols_of(c, sha256);
 	struct stat st;
 
-	image->sha256 = g_strdup(sha256);
-	image->release = release_of(path);
+	image->name = g_strdup(sha256);
+	image->label = release_of(path);
 	image->names = g_strdup("");
 	image->used_s = stat(path, &st) ? 0 : st.st_mtime;
 	image->bytes = size_of(symbols);
@@ -163,8 +178,8 @@ static void add_image(struct collection *c, const char *sha256)
 
 		image->bytes += size_of(part);
 	}
-	g_ptr_array_add(c->images, image);
-	g_hash_table_insert(c->by_sha256, image->sha256, image);
+	g_ptr_array_add(c->items, image);
+	g_hash_table_insert(c->by_sha256, image->name, image);
 }
 
 static bool is_sha256(const char *text)
@@ -175,7 +190,7 @@ static bool is_sha256(const char *text)
 static void name_image(struct collection *c, const char *sha256, const char *id, bool is_default,
 		       bool is_import)
 {
-	struct gc_image *image = sha256 ? g_hash_table_lookup(c->by_sha256, sha256) : NULL;
+	struct gc_item *image = sha256 ? g_hash_table_lookup(c->by_sha256, sha256) : NULL;
 	char *names;
 
 	if (!image)
@@ -205,28 +220,15 @@ static void name_images(struct collection *c, const struct matrix *m)
 	}
 }
 
-/* A folder that somebody began to fill, or to empty, and never ended. */
-static void remove_leftover(const struct collection *c, const char *name)
-{
-	g_autofree char *path = g_build_filename(c->root, name, NULL);
-	struct stat st;
-
-	if (strstr(name, LEFTOVER_MARK) && !lstat(path, &st) && S_ISDIR(st.st_mode) &&
-	    st.st_mtime < time(NULL) - LEFTOVER_S)
-		fs_remove(path, NULL);
-}
-
-static bool collect(struct collection *c, bool dry_run, GError **error)
+static bool collect(struct collection *c, GError **error)
 {
 	g_autoptr(GDir) dir = g_dir_open(c->root, 0, error);
 	const char *name;
 
-	while (dir && (name = g_dir_read_name(dir))) {
+	while (dir && (name = g_dir_read_name(dir)))
 		if (is_sha256(name))
 			add_image(c, name);
-		else if (!dry_run)
-			remove_leftover(c, name);
-	}
+	gc_other_collect(&c->place, c->items);
 	return dir != NULL;
 }
 
@@ -240,13 +242,13 @@ static bool is_in_use(const char *image, int *ret_fd)
 	return *ret_fd >= 0 && flock(*ret_fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
 }
 
-static bool remove_image(const struct collection *c, struct gc_image *image, bool dry_run,
+static bool remove_image(const struct collection *c, struct gc_item *image, bool dry_run,
 			 GError **error)
 {
-	g_autofree char *dir = g_build_filename(c->root, image->sha256, NULL);
+	g_autofree char *dir = g_build_filename(c->root, image->name, NULL);
 	g_autofree char *path = g_build_filename(dir, "bzImage", NULL);
-	g_autofree char *gone = g_strconcat(dir, LEFTOVER_MARK "gone", NULL);
-	g_autofree char *symbols = symbols_of(c, image->sha256);
+	g_autofree char *gone = g_strconcat(dir, GC_TMP_MARK "gone", NULL);
+	g_autofree char *symbols = symbols_of(c, image->name);
 	auto_fd fd = -1;
 
 	if (is_in_use(path, &fd)) {
@@ -308,11 +310,13 @@ static bool remove_chosen(const struct collection *c, bool dry_run, GError **err
 {
 	bool ok = true;
 
-	for (guint i = 0; i < c->images->len && ok; i++) {
-		struct gc_image *image = c->images->pdata[i];
+	for (guint i = 0; i < c->items->len && ok; i++) {
+		struct gc_item *item = c->items->pdata[i];
 
-		if (image->fate == GC_REMOVED)
-			ok = remove_image(c, image, dry_run, error);
+		if (item->fate != GC_REMOVED)
+			continue;
+		ok = item->kind == GC_IMAGE ? remove_image(c, item, dry_run, error)
+					    : gc_other_remove(&c->place, item, dry_run, error);
 	}
 	if (!dry_run) {
 		remove_index(c);
@@ -332,23 +336,35 @@ static int take_lock(const char *root, const struct progress *progress, GError *
 	return fs_lock(path, LOCK_LIMIT_S, error);
 }
 
+/* A build takes hours: it is not waited for, what it may use stays. */
+static int take_build_lock(const char *root)
+{
+	g_autofree char *path = g_build_filename(root, "lock-build", NULL);
+
+	return fs_lock(path, 0, NULL);
+}
+
 bool gc_run(const struct gc_params *params, const struct matrix *m, const struct progress *progress,
 	    GPtrArray **ret, GError **error)
 {
 	g_autofree char *root = fs_cache_dir("kernels", error);
 	g_autofree char *symbols = root ? fs_cache_dir("symbols", error) : NULL;
-	g_autoptr(GPtrArray) images = g_ptr_array_new_with_free_func(image_free);
+	g_autofree char *cache = root ? g_path_get_dirname(root) : NULL;
+	g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func(item_free);
 	g_autoptr(GHashTable) by_sha256 = g_hash_table_new(g_str_hash, g_str_equal);
-	struct collection c = { root, symbols, images, by_sha256 };
-	auto_fd lock = -1;
+	struct collection c = { root, symbols, { cache, false }, items, by_sha256 };
+	auto_fd lock = -1, build_lock = -1;
 
-	if (!symbols || (lock = take_lock(root, progress, error)) < 0 ||
-	    !collect(&c, params->dry_run, error))
+	if (!symbols || (lock = take_lock(root, progress, error)) < 0)
+		return false;
+	build_lock = take_build_lock(root);
+	c.place.may_build = build_lock >= 0;
+	if (!collect(&c, error))
 		return false;
 	name_images(&c, m);
-	gc_choose(images, params, time(NULL));
+	gc_choose(items, params, time(NULL));
 	if (!remove_chosen(&c, params->dry_run, error))
 		return false;
-	*ret = g_steal_pointer(&images);
+	*ret = g_steal_pointer(&items);
 	return true;
 }

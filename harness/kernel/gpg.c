@@ -74,8 +74,14 @@ static bool missing_keyring(const char *path, GError **error)
 					known[i].package);
 	return lab_fail(error, LAB_ERROR_UNAVAILABLE,
 			"keyring '%s' is not here\n"
-			"hint: the distribution that signs with it hands it out",
+			"hint: the distribution that signs with it hands it out; docs/kernels.md "
+			"says where",
 			path);
+}
+
+bool gpg_keyring_there(const char *path, GError **error)
+{
+	return g_file_test(path, G_FILE_TEST_EXISTS) || missing_keyring(path, error);
 }
 
 /* *ret_path (caller frees) is a binary keyring. */

@@ -20,6 +20,9 @@ struct gpg_check {
  * keyring or no gpgv here. Runs a child: main thread only.
  */
 bool gpg_verify(const struct gpg_check *check, GError **error);
+/* Is there such a keyring? Asked before anything is fetched for it. LAB_ERROR_UNAVAILABLE, with a
+ * hint. */
+bool gpg_keyring_there(const char *path, GError **error);
 
 /* What gpgv's --status-fd said; *ret_reason (caller frees) unless it is good. Pure. */
 bool gpg_status_good(const char *status, char **ret_reason);

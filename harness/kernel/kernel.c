@@ -3,6 +3,8 @@
 #include "kernel/kernel.h"
 
 #include "base/fs.h"
+#include "kernel/download.h"
+#include "kernel/gpg.h"
 #include "kernel/hold.h"
 #include "kernel/source.h"
 #include "kernel/store.h"
@@ -61,16 +63,31 @@ static const struct kernel_source *source_find(const char *name, GError **error)
 
 bool source_check_verify(const struct kernel_spec *spec, GError **error)
 {
-	return spec->keyring || spec->sha256 || spec->verify_none ||
+	if (spec->keyring)
+		return gpg_keyring_there(spec->keyring, error);
+	return spec->sha256 || spec->verify_none ||
 	       lab_fail(error, LAB_ERROR_USAGE,
 			"nothing says how the package is verified\n"
 			"hint: give a keyring or a sha256, or write 'verify: none'");
 }
 
-/* Every report says that nobody vouched for the bytes, whichever way they came. */
-static void note_unverified(struct kernel *k)
+void source_blame(GError **error, const char *path, const char *url)
 {
-	static const char text[] = "not verified: kernels.yaml says verify: none";
+	g_autofree char *public = download_public(url);
+	g_autoptr(GString) text = g_string_new(error && *error ? (*error)->message : "");
+
+	if (!error || !*error)
+		return;
+	g_string_replace(text, path, public, 0);
+	g_free((*error)->message);
+	(*error)->message = g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* Every report says that nobody vouched for the bytes, whichever way they came. */
+static void note_unverified(struct kernel *k, const struct kernel_spec *spec)
+{
+	const char *text = spec->line ? "not verified: kernels.yaml says verify: none"
+				      : "not verified: named on the command line";
 	g_autofree char *old = k->note;
 
 	k->note = old ? g_strconcat(text, "; ", old, NULL) : g_strdup(text);
@@ -79,7 +96,7 @@ static void note_unverified(struct kernel *k)
 static struct kernel *complete(struct kernel *k, const struct kernel_spec *spec)
 {
 	if (spec->verify_none)
-		note_unverified(k);
+		note_unverified(k, spec);
 	k->id = g_strdup(spec->id);
 	k->source = g_strdup(spec->source);
 	k->vendor = g_strdup(spec->vendor);
@@ -147,8 +164,7 @@ static bool fall_back(struct kernel **have, GError **own, struct kernel **ret, G
 	return true;
 }
 
-static int take_lock(const char *root, bool builds, const struct progress *progress,
-		     GError **error)
+int source_lock(const char *root, bool builds, const struct progress *progress, GError **error)
 {
 	g_autofree char *path = g_build_filename(root, builds ? "lock-build" : "lock", NULL);
 	g_autoptr(GError) busy = NULL;
@@ -196,7 +212,7 @@ static bool fetch_remote(const struct kernel_source *source, const struct kernel
 		return false;
 	tmp = g_build_filename(root, source->builds ? "download-build" : "download", NULL);
 	/* One fetch at a time: a second klab finds what the first one cached. */
-	if ((lock = take_lock(root, source->builds, progress, error)) < 0 ||
+	if ((lock = source_lock(root, source->builds, progress, error)) < 0 ||
 	    !find_current(source, spec, &have, error))
 		return false;
 	if (have && (age == KERNEL_CACHED ||
@@ -216,19 +232,44 @@ static bool fetch_remote(const struct kernel_source *source, const struct kernel
 	return ok;
 }
 
+/* The reason stays with what a file names, for who lists it later. */
+static void note_refused(const struct kernel_spec *spec, const GError *why)
+{
+	if (spec->line && (g_error_matches(why, LAB_ERROR, LAB_ERROR_UNAVAILABLE) ||
+			   g_error_matches(why, LAB_ERROR, LAB_ERROR_INPUT)))
+		kernel_store_refuse(spec, why->message);
+}
+
+char *kernel_refusal(const struct kernel_spec *spec, int64_t *ret_at_s)
+{
+	const struct kernel_source *source = source_find(spec->source, NULL);
+	g_autoptr(kernel) k = NULL;
+	g_autoptr(GError) why = NULL;
+
+	if (!source || !source->local)
+		return source ? kernel_store_refusal(spec, ret_at_s) : NULL;
+	*ret_at_s = g_get_real_time() / G_USEC_PER_SEC;
+	return fetch_local(source, spec, NULL, &k, &why) ? NULL : g_strdup(why->message);
+}
+
 bool kernel_pull(const struct kernel_spec *spec, enum kernel_age age,
 		 const struct progress *progress, struct kernel **ret, GError **error)
 {
 	const struct kernel_source *source = source_find(spec->source, error);
+	g_autoptr(GError) own = NULL;
 	struct kernel *k = NULL;
 	bool ok;
 
 	if (!source)
 		return false;
-	ok = source->local ? fetch_local(source, spec, progress, &k, error) :
-			     fetch_remote(source, spec, age, progress, &k, error);
-	if (!ok)
+	ok = source->local ? fetch_local(source, spec, progress, &k, &own) :
+			     fetch_remote(source, spec, age, progress, &k, &own);
+	if (!ok) {
+		if (!source->local)
+			note_refused(spec, own);
+		g_propagate_error(error, g_steal_pointer(&own));
 		return false;
+	}
 	if (!kernel_hold(k->image)) {
 		kernel_free(k);
 		return lab_fail(error, LAB_ERROR_INFRA,

@@ -51,6 +51,9 @@ bool kernel_pull(const struct kernel_spec *spec, enum kernel_age age,
 		 const struct progress *progress, struct kernel **ret, GError **error);
 /* In the cache, without network? Then *ret (else *ret is NULL, which is no error). */
 bool kernel_cached(const struct kernel_spec *spec, struct kernel **ret, GError **error);
+/* Why `spec` could not be had when it was last asked for, and when that was (seconds since 1970);
+ * NULL: it was had since, or never asked for. No network; the caller frees it. */
+char *kernel_refusal(const struct kernel_spec *spec, int64_t *ret_at_s);
 /* "y", "m", a value, or NULL when unset or unknown; `option` is "CONFIG_X"; caller frees. */
 char *kernel_config_get(const struct kernel *k, const char *option);
 

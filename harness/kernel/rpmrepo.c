@@ -207,10 +207,32 @@ static bool search(xmlTextReader *reader, const char *path, const struct rpm_que
 	return true;
 }
 
-bool rpm_primary_find(const char *path, const struct rpm_query *query, struct rpm_entry *ret,
-		      GError **error)
+/* What is done with the packages of a file: one is looked for, or each is shown. */
+struct errand {
+	const char *path;
+	const struct rpm_query *query;
+	struct rpm_entry *ret;
+	rpm_visit visit; /* or NULL */
+	void *user;
+};
+
+static bool show_all(xmlTextReader *reader, const struct errand *e, GError **error)
 {
-	g_autoptr(unpack) file = unpack_open(path, PRIMARY_MAX, error);
+	g_auto(item) item = { 0 };
+	int rc;
+
+	while ((rc = next_item(reader, "package", &item)) == 1) {
+		g_autofree char *version = item_version(&item);
+
+		if (version && item.name && has_file(&item) && !g_strcmp0(item.arch, "x86_64"))
+			e->visit(item.name, version, e->user);
+	}
+	return !rc || fail_xml(e->path, error);
+}
+
+static bool read_primary(const struct errand *e, GError **error)
+{
+	g_autoptr(unpack) file = unpack_open(e->path, PRIMARY_MAX, error);
 	struct input in = { .file = file };
 	bool ok;
 
@@ -219,7 +241,11 @@ bool rpm_primary_find(const char *path, const struct rpm_query *query, struct rp
 	g_autoptr(xmlTextReader) reader =
 		xmlReaderForIO(input_read, input_close, &in, "primary.xml", NULL, OPTIONS);
 
-	ok = reader ? search(reader, path, query, ret, error) : fail_xml(path, error);
+	if (!reader)
+		ok = fail_xml(e->path, error);
+	else
+		ok = e->visit ? show_all(reader, e, error)
+			      : search(reader, e->path, e->query, e->ret, error);
 	/* What the file itself is wrong with says more than where the XML ended. */
 	if (!ok && in.error) {
 		g_clear_error(error);
@@ -227,4 +253,19 @@ bool rpm_primary_find(const char *path, const struct rpm_query *query, struct rp
 	}
 	g_clear_error(&in.error);
 	return ok;
+}
+
+bool rpm_primary_find(const char *path, const struct rpm_query *query, struct rpm_entry *ret,
+		      GError **error)
+{
+	const struct errand e = { .path = path, .query = query, .ret = ret };
+
+	return read_primary(&e, error);
+}
+
+bool rpm_primary_each(const char *path, rpm_visit visit, void *user, GError **error)
+{
+	const struct errand e = { .path = path, .visit = visit, .user = user };
+
+	return read_primary(&e, error);
 }

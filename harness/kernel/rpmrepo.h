@@ -29,5 +29,8 @@ struct rpm_query {
  * LAB_ERROR_INPUT: damaged. */
 bool rpm_primary_find(const char *path, const struct rpm_query *query, struct rpm_entry *ret,
 		      GError **error);
+/* Every x86_64 package there that could be fetched, in the file's order. Errors as above. */
+typedef void (*rpm_visit)(const char *name, const char *version, void *user);
+bool rpm_primary_each(const char *path, rpm_visit visit, void *user, GError **error);
 
 #endif

@@ -8,16 +8,12 @@
  */
 #include "kernel/source.h"
 
-#include "base/fs.h"
 #include "kernel/download.h"
-#include "kernel/gpg.h"
 #include "kernel/rpm.h"
 #include "kernel/rpmrepo.h"
+#include "kernel/rpmrepo_open.h"
 
 #include <glib/gstdio.h>
-
-#define REPOMD_MAX (4u << 20)
-#define PRIMARY_PACKED_MAX (256u << 20)
 
 static const char *const image_globs[] = { "boot/vmlinuz-*", "lib/modules/*/vmlinuz",
 					   "usr/lib/modules/*/vmlinuz", NULL };
@@ -46,72 +42,12 @@ static bool check_spec(const struct kernel_spec *spec, GError **error)
 
 /* ---- the repository ---- */
 
-static bool get(const struct errand *e, const char *name, char **ret_path, bool *ret_absent,
-		GError **error)
-{
-	g_autofree char *url = download_join(e->spec->repo, name), *base = NULL, *path = NULL;
-	struct download d = { .url = url,
-			      .max = REPOMD_MAX,
-			      .what = name,
-			      .progress = e->progress,
-			      .ret_absent = ret_absent };
-
-	base = g_path_get_basename(name);
-	d.path = path = g_build_filename(e->tmp_dir, base, NULL);
-	if (!download_file(&d, error))
-		return false;
-	*ret_path = g_steal_pointer(&path);
-	return true;
-}
-
-/* A repository that signs no metadata leaves the proof to the package. */
-static bool verify_index(struct errand *e, const char *repomd, GError **error)
-{
-	g_autofree char *signature = NULL, *url = download_public(e->spec->repo), *what = NULL;
-	struct gpg_check check = { .keyring = e->spec->keyring,
-				   .path = repomd,
-				   .tmp_dir = e->tmp_dir };
-	g_autoptr(GError) own = NULL;
-	bool absent;
-
-	if (!get(e, "repodata/repomd.xml.asc", &signature, &absent, &own)) {
-		if (absent)
-			return true;
-		g_propagate_error(error, g_steal_pointer(&own));
-		return false;
-	}
-	check.signature = signature;
-	check.what = what = g_strdup_printf("'%s/repodata/repomd.xml'", url);
-	e->signed_index = gpg_verify(&check, error);
-	return e->signed_index;
-}
-
-static bool get_primary(struct errand *e, char **ret_path, GError **error)
-{
-	g_autofree char *repomd = NULL, *text = NULL, *url = NULL;
-	g_auto(rpm_entry) primary = { 0 };
-	struct download d = { .max = PRIMARY_PACKED_MAX,
-			      .what = "list of packages",
-			      .progress = e->progress };
-	size_t len;
-
-	if (!get(e, "repodata/repomd.xml", &repomd, NULL, error) ||
-	    (e->spec->keyring && !verify_index(e, repomd, error)) ||
-	    !fs_read(repomd, REPOMD_MAX, &text, &len, error))
-		return false;
-	if (!rpm_repomd_parse(text, len, &primary, error))
-		return lab_prefix(error, "'%s'", e->spec->repo);
-	d.url = url = download_join(e->spec->repo, primary.href);
-	d.hash = primary.hash;
-	return download_kept(&d, ret_path, error);
-}
-
 static bool find_in_repo(struct errand *e, struct rpm_entry *ret, GError **error)
 {
 	struct rpm_query query = { e->spec->package, e->spec->version };
 	g_autofree char *primary = NULL;
 
-	if (!get_primary(e, &primary, error))
+	if (!rpm_repo_open(e->spec, e->tmp_dir, e->progress, &primary, &e->signed_index, error))
 		return false;
 	return rpm_primary_find(primary, &query, ret, error) ||
 	       lab_prefix(error, "'%s'", e->spec->repo);
@@ -190,6 +126,8 @@ static bool fetch_package(const struct errand *e, const struct rpm_entry *entry,
 	if (!download_file(&d, error))
 		return false;
 	ok = read_package(e, path, entry, what, found, error);
+	if (!ok)
+		source_blame(error, path, url);
 	g_unlink(path);
 	return ok;
 }

@@ -37,6 +37,13 @@ struct kernel_source {
  * LAB_ERROR_USAGE if not. */
 bool source_check_verify(const struct kernel_spec *spec, GError **error);
 
+/* Wait for other processes' downloads into the cache folder `root`, "kernels" (or for their builds);
+ * a descriptor that holds them off until it closes, or -1. */
+int source_lock(const char *root, bool builds, const struct progress *progress, GError **error);
+
+/* Let what is wrong with the package at `path`, where it was put, be told of `url`. */
+void source_blame(GError **error, const char *path, const char *url);
+
 extern const struct kernel_source kernel_source_git, kernel_source_dir;
 extern const struct kernel_source kernel_source_deb, kernel_source_rpm;
 extern const struct kernel_source kernel_source_apt, kernel_source_file, kernel_source_import;

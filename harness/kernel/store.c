@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define INDEX_SCHEMA 1
 #define INDEX_MAX (64u << 10)
@@ -181,9 +182,10 @@ static char *index_key(const struct kernel_spec *spec)
 	return g_string_free(key, FALSE);
 }
 
-static char *index_path(const struct kernel_spec *spec, GError **error)
+/* Of the spec, in the folder `sub`. */
+static char *spec_path(const struct kernel_spec *spec, const char *sub, GError **error)
 {
-	g_autofree char *dir = fs_cache_dir("kernels/index", error), *sum = NULL, *name = NULL;
+	g_autofree char *dir = fs_cache_dir(sub, error), *sum = NULL, *name = NULL;
 	g_autofree char *key = index_key(spec);
 
 	if (!dir)
@@ -193,9 +195,45 @@ static char *index_path(const struct kernel_spec *spec, GError **error)
 	return g_build_filename(dir, name, NULL);
 }
 
+static char *index_path(const struct kernel_spec *spec, GError **error)
+{
+	return spec_path(spec, "kernels/index", error);
+}
+
+static char *refusal_path(const struct kernel_spec *spec)
+{
+	return spec_path(spec, "kernels/refused", NULL);
+}
+
+void kernel_store_refuse(const struct kernel_spec *spec, const char *reason)
+{
+	g_autofree char *path = refusal_path(spec), *words = g_utf8_make_valid(reason, -1);
+	json_auto_t *entry =
+		json_pack("{s:i s:s s:s}", "schema", INDEX_SCHEMA, "id", spec->id, "reason", words);
+	g_autofree char *text = entry ? json_dumps(entry, JSON_INDENT(2)) : NULL;
+
+	if (path && text && strlen(text) <= INDEX_MAX)
+		fs_write(path, text, strlen(text), NULL);
+}
+
+char *kernel_store_refusal(const struct kernel_spec *spec, int64_t *ret_at_s)
+{
+	g_autofree char *path = refusal_path(spec), *text = NULL;
+	json_auto_t *entry = NULL;
+	struct stat st;
+	size_t len;
+
+	if (!path || stat(path, &st) || !fs_read(path, INDEX_MAX, &text, &len, NULL))
+		return NULL;
+	entry = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	*ret_at_s = st.st_mtime;
+	return g_strdup(json_string_value(json_object_get(entry, "reason")));
+}
+
 bool kernel_store_index(const struct kernel_spec *spec, const struct kernel *k, GError **error)
 {
 	g_autofree char *path = index_path(spec, error), *text = NULL;
+	g_autofree char *refusal = refusal_path(spec);
 	json_t *entry;
 	bool ok;
 
@@ -211,6 +249,8 @@ bool kernel_store_index(const struct kernel_spec *spec, const struct kernel *k, 
 	ok = text ? fs_write(path, text, strlen(text), error)
 		  : lab_fail(error, LAB_ERROR_INFRA, "cannot write '%s': a name is not UTF-8",
 			     path);
+	if (ok && refusal)
+		unlink(refusal);
 	return ok;
 }
 

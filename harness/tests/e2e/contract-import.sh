@@ -6,32 +6,33 @@
 export XDG_CACHE_HOME=$SCRATCH/cache
 cache=$XDG_CACHE_HOME/klab/kernels
 
-# image FILE RELEASE: a minimal bzImage
-image() {
-	python3 - "$1" "$2" <<'PY'
+# images FILE RELEASE...: minimal bzImages
+images() {
+	python3 - "$@" <<'PY'
 import gzip, struct, sys
-payload = gzip.compress(("vmlinux " + sys.argv[2]).encode() * 999)
-setup = bytearray(2048)
-setup[0x1f1] = 3
-body = (len(payload) + 15) // 16 * 16
-struct.pack_into("<I", setup, 0x1f4, body // 16)
-setup[0x1fe:0x200] = b"\x55\xaa"
-setup[0x202:0x208] = b"HdrS\x0f\x02"
-setup[0x20e:0x210] = b"\x00\x02"
-setup[0x236] = 1
-struct.pack_into("<II", setup, 0x248, 0, len(payload))
-version = (sys.argv[2] + " (b@h) #1 SMP").encode()
-setup[0x400:0x400 + len(version)] = version
-open(sys.argv[1], "wb").write(bytes(setup) + payload.ljust(body, b"\0"))
+for path, release in zip(sys.argv[1::2], sys.argv[2::2]):
+    payload = gzip.compress(("vmlinux " + release).encode() * 999)
+    setup = bytearray(2048)
+    setup[0x1f1] = 3
+    body = (len(payload) + 15) // 16 * 16
+    struct.pack_into("<I", setup, 0x1f4, body // 16)
+    setup[0x1fe:0x200] = b"\x55\xaa"
+    setup[0x202:0x208] = b"HdrS\x0f\x02"
+    setup[0x20e:0x210] = b"\x00\x02"
+    setup[0x236] = 1
+    struct.pack_into("<II", setup, 0x248, 0, len(payload))
+    version = (release + " (b@h) #1 SMP").encode()
+    setup[0x400:0x400 + len(version)] = version
+    open(path, "wb").write(bytes(setup) + payload.ljust(body, b"\0"))
 PY
 }
 
 mkdir -p "$SCRATCH/boot"
-image "$SCRATCH/boot/vmlinuz-5.4.0-150-generic" 5.4.0-150-generic
+images "$SCRATCH/boot/vmlinuz-5.4.0-150-generic" 5.4.0-150-generic "$SCRATCH/bzImage" 6.2.0 \
+	"$SCRATCH/loose" 6.9.9 $(for i in $(seq 12); do echo "$SCRATCH/k$i 6.3.$i"; done)
 echo '# Linux/x86 5.4.233 Kernel Configuration
 CONFIG_KPROBES=y' >"$SCRATCH/boot/config-5.4.0-150-generic"
 tar -C "$SCRATCH" -cJf "$SCRATCH/linux.tar.xz" boot
-image "$SCRATCH/bzImage" 6.2.0
 
 expect 0 "$KLAB" kernels import "$SCRATCH/linux.tar.xz" "$SCRATCH/bzImage"
 says "5.4.0-150-generic"
@@ -47,7 +48,6 @@ expect 0 "$KLAB" kernels pull 6.2.0
 says "6.2.0"
 
 # gc: imports stay, what nobody names goes; dry runs change nothing
-image "$SCRATCH/loose" 6.9.9
 expect 0 "$KLAB" kernels import "$SCRATCH/loose"
 expect 0 "$KLAB" kernels forget 6.9.9
 expect 2 "$KLAB" kernels forget 6.9.9
@@ -65,10 +65,9 @@ says "'lots' is no size"
 
 # killed at any moment: each image that is left is whole, and the next import just works
 for i in $(seq 12); do
-	image "$SCRATCH/k$i" "6.3.$i"
 	"$KLAB" kernels import "$SCRATCH/k$i" >/dev/null 2>&1 &
 	klab=$!
-	python3 -c "import time; time.sleep($i * 0.004)"
+	sleep "0.0$(printf %02d $((i * 4)))"
 	kill -9 $klab 2>/dev/null
 	wait $klab 2>/dev/null
 done
@@ -80,7 +79,7 @@ for i in $(seq 12); do
 done
 "$KLAB" kernels gc --max-size 0 --all >/dev/null 2>&1 &
 klab=$!
-python3 -c "import time; time.sleep(0.02)"
+sleep 0.02
 kill -9 $klab 2>/dev/null
 wait $klab 2>/dev/null
 expect 0 "$KLAB" kernels gc --max-size 0 --all

@@ -3,6 +3,7 @@
 # on a loopback server that misbehaves on demand. Sourced after lib.sh.
 REPOS=$SCRATCH/repos
 LOG=$SCRATCH/requests
+USER_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
 export XDG_CACHE_HOME=$SCRATCH/cache
 export GNUPGHOME=$SCRATCH/gnupg
 
@@ -31,16 +32,41 @@ make_key() {
 }
 sign() { gpg --batch --quiet --yes --local-user "$KEY@example.org" --digest-algo SHA256 "$@"; }
 
-# The distribution's own kernel, as its archive has it: $DEB, unpacked in $SCRATCH/kernel.
+# The distribution's own kernel, image and config, in a package of the name, version and layout that
+# its archive has, without the modules: $DEB, unpacked in $SCRATCH/kernel. It boots.
 get_real_kernel() {
-	PACKAGE=$(apt-cache depends linux-image-cloud-amd64 |
-		sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p' | head -n 1)
-	mkdir -p "$REPOS/ubuntu/pool/main/l/linux"
-	(cd "$REPOS/ubuntu/pool/main/l/linux" && apt-get download -q "$PACKAGE") >/dev/null 2>&1 ||
-		complain "apt has no '$PACKAGE'"
-	DEB=$(echo "$REPOS"/ubuntu/pool/main/l/linux/linux-image-*.deb)
-	dpkg-deb -x "$DEB" "$SCRATCH/kernel"
-	DEB_VERSION=$(dpkg-deb -f "$DEB" Version)
+	local identity=$SCRATCH/real.json tree=$SCRATCH/kernel list release
+
+	list="$KLAB kernels list --json debian-bookworm"
+	XDG_CACHE_HOME=$USER_CACHE $list | jq -e '.kernels[0].identity' >"$identity" || {
+		XDG_CACHE_HOME=$USER_CACHE "$KLAB" kernels pull debian-bookworm >/dev/null 2>&1
+		XDG_CACHE_HOME=$USER_CACHE $list | jq -e '.kernels[0].identity' >"$identity" ||
+			complain "debian-bookworm cannot be had"
+	}
+	PACKAGE=$(jq -r .package "$identity")
+	DEB_VERSION=$(jq -r .package_version "$identity")
+	release=$(jq -r .release "$identity")
+	mkdir -p "$tree/boot" "$tree/DEBIAN" "$REPOS/ubuntu/pool/main/l/linux"
+	cp "$(jq -r .image "$identity")" "$tree/boot/vmlinuz-$release"
+	cp "$(dirname "$(jq -r .image "$identity")")/config" "$tree/boot/config-$release"
+	printf 'Package: %s\nVersion: %s\nArchitecture: amd64\nMaintainer: N <n@example.org>\n%s\n%s\n' \
+		"$PACKAGE" "$DEB_VERSION" "Depends: kmod, linux-base (>= 4.3~)" "Description: Linux" \
+		>"$tree/DEBIAN/control"
+	DEB=$REPOS/ubuntu/pool/main/l/linux/${PACKAGE}_${DEB_VERSION}_amd64.deb
+	dpkg-deb --root-owner-group -Znone --build "$tree" "$DEB" >/dev/null ||
+		complain "dpkg-deb failed"
+	rm -r "$tree/DEBIAN"
+}
+
+# For guests with the test's own cache: the engine is the host's, fetched once for all.
+use_engine() {
+	local part
+
+	mkdir -p "$XDG_CACHE_HOME/klab"
+	for part in apt engine host initramfs; do
+		mkdir -p "$USER_CACHE/klab/$part"
+		ln -s "$USER_CACHE/klab/$part" "$XDG_CACHE_HOME/klab/$part"
+	done
 }
 
 # make_meta NAME DEPENDS: a package without files
@@ -127,6 +153,6 @@ flip() {
 
 # nothing_cached: no kernel, and nothing that leads to one
 nothing_cached() {
-	[ -z "$(find "$XDG_CACHE_HOME/klab/kernels" -name bzImage -o -name '*.json' 2>/dev/null)" ]
+	[ -z "$(find "$XDG_CACHE_HOME/klab/kernels" -name bzImage -o -path '*/index/*' 2>/dev/null)" ]
 }
 fresh_cache() { rm -rf "$XDG_CACHE_HOME"; }

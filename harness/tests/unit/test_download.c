@@ -217,11 +217,20 @@ static void test_no_keyring(void **state)
 				   .out = "/dev/null",
 				   .tmp_dir = dir,
 				   .what = "'x'" };
-	g_autoptr(GError) error = NULL;
+	/* told before anything is fetched: there is no such repository */
+	struct kernel_spec spec = { .source = (char *)"deb",
+				    .repo = (char *)"/nonexistent",
+				    .suite = (char *)"s",
+				    .package = (char *)"p",
+				    .keyring = keyring };
+	g_autoptr(GError) error = NULL, first = NULL;
+	g_autoptr(kernel) k = NULL;
 
 	assert_false(gpg_verify(&check, &error));
 	assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_UNAVAILABLE));
 	assert_non_null(strstr(error->message, "hint: apt install ubuntu-keyring"));
+	assert_false(kernel_fetch(&spec, NULL, &k, &first));
+	assert_string_equal(first->message, error->message);
 }
 
 /* ---- specs ---- */

@@ -196,6 +196,39 @@ static void test_index(void **state)
 	}
 }
 
+/* Why a row of a file could not be had is known until it was; a file on the command line keeps none,
+ * and what lies on this host is looked at anew. */
+static void test_refusal(void **state)
+{
+	struct kernel_spec spec = { .id = (char *)"u", .source = (char *)"deb", .line = 3,
+				    .url = (char *)"/nonexistent/x.deb", .verify_none = true };
+	struct kernel_spec local = file_spec((char *)"/nonexistent/bzImage");
+	g_autoptr(GByteArray) img = fake_bzimage(&(struct fake_bzimage){ .xloadflags = 1 });
+	struct kernel_found found = { .image = (char *)img->data, .image_len = img->len };
+	g_autofree char *reason = NULL, *again = NULL, *gone = NULL, *named = NULL, *near = NULL;
+	g_autoptr(kernel) k = NULL;
+	int64_t at_s = 0;
+
+	gone = kernel_refusal(&spec, &at_s);
+	assert_null(gone);
+	assert_false(kernel_fetch(&spec, NULL, &k, NULL));
+	reason = kernel_refusal(&spec, &at_s);
+	assert_string_equal(reason, "'/nonexistent/x.deb': No such file or directory");
+	assert_true(ABS(at_s - g_get_real_time() / G_USEC_PER_SEC) < 60);
+	assert_true(kernel_store_put(&found, &k, NULL));
+	assert_true(kernel_store_index(&spec, k, NULL));
+	again = kernel_refusal(&spec, &at_s);
+	assert_null(again);
+	spec.line = 0;
+	spec.url = (char *)"/nonexistent/y.deb";
+	g_clear_pointer(&k, kernel_free);
+	assert_false(kernel_fetch(&spec, NULL, &k, NULL));
+	named = kernel_refusal(&spec, &at_s);
+	assert_null(named);
+	near = kernel_refusal(&local, &at_s);
+	assert_string_equal(near, "'/nonexistent/bzImage': No such file or directory");
+}
+
 static void test_unknown_source(void **state)
 {
 	struct kernel_spec spec = { .id = (char *)"x", .source = (char *)"ftp" };
@@ -217,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_index, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusal, setup, teardown),
 		cmocka_unit_test(test_unknown_source),
 	};
 

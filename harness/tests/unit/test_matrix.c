@@ -133,6 +133,8 @@ static void errors_name_their_place(void **state)
 		  "m.yaml:1:49: 'keyring' has no meaning with 'url'" },
 		{ "kernels: [{id: a, source: deb, url: u, verify: none, version: 7}]\n",
 		  "m.yaml:1:63: 'version' has no meaning with 'url'" },
+		{ "kernels: [{id: a, source: deb, url: u, verify: none, suites: [s, t]}]\n",
+		  "m.yaml:1:62: 'suites' has no meaning with 'url'" },
 		{ "kernels: [{id: a, source: deb, repo: u, verify: none, keyring: k}]\n",
 		  "m.yaml:1:64: 'keyring' and 'verify' exclude each other" },
 		{ "kernels: [{id: a, source: deb, repo: u, keyring: k}]\n",

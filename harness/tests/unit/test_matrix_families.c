@@ -148,7 +148,9 @@ static void inner_places_hide_outer_ones(void **state)
 		"      7.4: {version: 3.10.0-693.el7, verify: none}\n"
 		"      7.5: {version: 3.10.0-862.el7, url: 'https://example.org/k.rpm',\n"
 		"            sha256: "
-		"ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789}\n");
+		"ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789}\n"
+		"kernels:\n"
+		"  - {id: u, source: deb, repo: r, suites: [s, t/], package: p, keyring: k.gpg}\n");
 	const struct kernel_spec *spec = matrix_find(m, "d-6.1.0-9");
 
 	assert_string_equal(spec->suite, "z");
@@ -173,6 +175,8 @@ static void inner_places_hide_outer_ones(void **state)
 	assert_false(spec->verify_none);
 	assert_true(g_str_has_prefix(spec->sha256, "abcdef01"));
 	assert_string_equal(spec->url, "https://example.org/k.rpm");
+	spec = matrix_find(m, "u");
+	assert_string_equal(spec->suite, "s,t/");
 }
 
 static void users_name_kernels_as_they_think_of_them(void **state)
