@@ -4,6 +4,41 @@
 #include "base/fs.h"
 
 #include <errno.h>
+#include <locale.h>
+#include <string.h>
+
+const char *cmd_program = "klab";
+
+static void usage(const struct program *program, FILE *out)
+{
+	fprintf(out, "Usage: %s COMMAND [OPTION...]\n\n%s\nCommands:\n", program->name,
+		program->about);
+	for (const struct command *const *c = program->commands; *c; c++)
+		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	fprintf(out, "\n%s", program->epilog);
+}
+
+int cmd_main(const struct program *program, int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "--help";
+
+	cmd_program = program->name;
+	setlocale(LC_CTYPE, "C.UTF-8");
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		usage(program, argc > 1 ? stdout : stderr);
+		return argc > 1 ? EXIT_CLEAN : EXIT_USAGE;
+	}
+	if (!strcmp(name, "--version")) {
+		printf("%s " KLAB_VERSION "\n", program->name);
+		return EXIT_CLEAN;
+	}
+	for (const struct command *const *c = program->commands; *c; c++)
+		if (!strcmp((*c)->name, name))
+			return (*c)->run(argc - 1, argv + 1);
+	fprintf(stderr, "%s: no command '%s'\nhint: '%s --help' lists them\n", program->name, name,
+		program->name);
+	return EXIT_USAGE;
+}
 
 static bool progress_shown; /* a progress line stands on the terminal, without newline */
 
@@ -18,7 +53,7 @@ bool cmd_parse(int *argc, char ***argv, const char *params, const char *about,
 	       const GOptionEntry *entries, const char *epilog, int *ret_exit)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(params);
-	g_autofree char *name = g_strdup_printf("klab %s", (*argv)[0]);
+	g_autofree char *name = g_strdup_printf("%s %s", cmd_program, (*argv)[0]);
 	g_autoptr(GError) error = NULL;
 	gboolean help = FALSE;
 	const GOptionEntry more[] = { { "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this help",
@@ -52,7 +87,7 @@ bool cmd_parse(int *argc, char ***argv, const char *params, const char *about,
 int cmd_error(const char *name, const GError *error)
 {
 	progress_clear();
-	fprintf(stderr, "klab %s: %s\n", name, error->message);
+	fprintf(stderr, "%s %s: %s\n", cmd_program, name, error->message);
 	if (error->domain != LAB_ERROR)
 		return EXIT_INFRA;
 	switch ((enum lab_error)error->code) {

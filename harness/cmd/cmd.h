@@ -31,6 +31,17 @@ extern const struct command command_run, command_plan, command_exec_job, command
 	command_probes, command_hazards, command_doctor, command_calibrate, command_blacklist,
 	command_selftest, command_boot, command_schema,
 	command_report, command_explain, command_again;
+extern const struct command command_bisect_simulate;
+
+/* Which program this is: "klab" or "kbisect". */
+extern const char *cmd_program;
+/* What both mains do: --help, --version, dispatch. `about` stands above the list of commands,
+ * `epilog` below it. */
+struct program {
+	const char *name, *about, *epilog;
+	const struct command *const *commands;	/* NULL-terminated */
+};
+int cmd_main(const struct program *program, int argc, char **argv);
 
 /*
  * Parse with GOption: prints help or the error and returns false with *ret_exit set. `params` is the
@@ -39,7 +50,7 @@ extern const struct command command_run, command_plan, command_exec_job, command
  */
 bool cmd_parse(int *argc, char ***argv, const char *params, const char *about,
 	       const GOptionEntry *entries, const char *epilog, int *ret_exit);
-/* Print "klab NAME: message" (and the hint line) on stderr; the exit code that goes with the error. */
+/* Print "PROGRAM NAME: message" (and the hint line) on stderr; the exit code that goes with the error. */
 int cmd_error(const char *name, const GError *error);
 /* Progress on stderr: lines that replace each other on a terminal, plain lines elsewhere. */
 extern const struct progress cmd_progress;

@@ -1,26 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* kbisect: its usage; the engine comes with bisect/. */
+/* kbisect: its commands. */
 #include "cmd/cmd.h"
 
-#include <stdio.h>
-#include <string.h>
+static const struct command *const commands[] = { &command_bisect_simulate, NULL };
 
-static const char usage[] =
-	"Usage: kbisect run|status|log|replay|report|simulate [OPTION...]\n\n"
-	"Find the first bad or first fixed kernel, with a stated confidence.\n\n"
-	"This build has no bisection engine yet: no command does anything but say so.\n"
-	"Until then, 'git bisect run klab run ...' drives a bisection by hand.\n";
+static const struct program kbisect = {
+	.name = "kbisect",
+	.about = "Find the change that broke a kernel, or fixed it, with a stated confidence, "
+		 "where the\n"
+		 "failure does not show in every run.\n",
+	.epilog = "'kbisect COMMAND --help' tells more. This build simulates bisections; real ones "
+		  "are\n"
+		  "driven by hand: git bisect run klab run ...\n",
+	.commands = commands,
+};
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		fputs(usage, stdout);
-		return EXIT_CLEAN;
-	}
-	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		puts("kbisect " KLAB_VERSION);
-		return EXIT_CLEAN;
-	}
-	fputs(usage, stderr);
-	return EXIT_USAGE;
+	return cmd_main(&kbisect, argc, argv);
 }
