@@ -15,8 +15,10 @@
  *of it make the posterior too sure of itself. So the answer must also hold by what was seen right
  *at it: the culprit failed BISECT_OWN_FAILS times itself, and each of its parents survived what a
  * kernel that fails at the culprit's own rate (its lower 90 % limit) survives with a probability of
- * at most 1 - confidence. A fix mirrors that. Simulated (kbisect simulate): with it the error stays
- * under the claim where the rate drifts, for an eighth more runs. Pure.
+ * at most 1 - confidence. A fix mirrors that. It is no cure: simulated at p = 0.2 over 1000 changes, 1000
+ * trials, with a rate that drifts (sd 0.5 of its logarithm), 1.6 % of answers were wrong where 1 % was
+ * claimed, and 2.0 % without this rule; it took 5 % more runs (kbisect simulate --drift 0.5, and with
+ * --trusting). Pure.
  */
 #ifndef KLAB_BISECT_NEXT_H
 #define KLAB_BISECT_NEXT_H

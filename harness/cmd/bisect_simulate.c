@@ -22,7 +22,9 @@ static const char epilog[] =
 	"Clopper and Pearson lies above 1 - confidence), 2 usage.";
 
 struct request {
-	double p, n, trials, seed, confidence;
+	double p, confidence;
+	int n, trials;
+	gint64 seed;
 	struct world_params world;
 	int jobs;
 	gboolean fix, merges, time, trusting, json;
@@ -220,8 +222,8 @@ static bool parse(int *argc, char ***argv, struct request *r, int *ret_exit)
 		  "Probability that a run of a bad kernel fails (0.2); with --time, mean seconds "
 		  "to the failure",
 		  "P" },
-		{ "n", 0, 0, G_OPTION_ARG_DOUBLE, &r->n, "Changes in the range (1000)", "N" },
-		{ "trials", 0, 0, G_OPTION_ARG_DOUBLE, &r->trials, "Bisections of each kind (100)",
+		{ "n", 0, 0, G_OPTION_ARG_INT, &r->n, "Changes in the range (1000)", "N" },
+		{ "trials", 0, 0, G_OPTION_ARG_INT, &r->trials, "Bisections of each kind (100)",
 		  "T" },
 		{ "confidence", 0, 0, G_OPTION_ARG_DOUBLE, &r->confidence,
 		  "Asked of each answer (0.99)", "P" },
@@ -250,7 +252,7 @@ static bool parse(int *argc, char ***argv, struct request *r, int *ret_exit)
 		  "Share of kernels that cannot be tested, in spans (0)", "P" },
 		{ "trusting", 0, 0, G_OPTION_ARG_NONE, &r->trusting,
 		  "Do not ask the boundary to speak for itself", NULL },
-		{ "seed", 0, 0, G_OPTION_ARG_DOUBLE, &r->seed, "Seed of the first trial (1)", "N" },
+		{ "seed", 0, 0, G_OPTION_ARG_INT64, &r->seed, "Seed of the first trial (1)", "N" },
 		{ "json", 0, 0, G_OPTION_ARG_NONE, &r->json, "Print JSON", NULL },
 		G_OPTION_ENTRY_NULL
 	};

@@ -4,10 +4,9 @@
 #include "run/boot_files.h"
 
 #include "base/fs.h"
+#include "guest/cpio.h"
 #include "parse/elf.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -104,53 +103,30 @@ bool boot_busybox_find(const char *asked, char **ret, GError **error)
 /* --- the archive ---------------------------------------------------------------------------- */
 
 struct packer {
-	struct archive *a;
-	GByteArray *out;
+	struct cpio *archive;
+	const GByteArray *out;
 	GHashTable *folders; /* made already */
 };
 
-struct node {
-	const char *path; /* without the leading '/' */
-	mode_t type, perm;
-	const char *target; /* of a link */
-	const void *data;
-	size_t len;
-};
-
-static bool put(struct packer *p, const struct node *node)
-{
-	struct archive_entry *entry = archive_entry_new();
-	bool ok;
-
-	archive_entry_set_pathname(entry, node->path);
-	archive_entry_set_filetype(entry, node->type);
-	archive_entry_set_perm(entry, node->perm);
-	archive_entry_set_mtime(entry, 0, 0);
-	archive_entry_set_nlink(entry, 1);
-	if (node->target)
-		archive_entry_set_symlink(entry, node->target);
-	archive_entry_set_size(entry, node->len); /* newc wants one on every entry */
-	ok = archive_write_header(p->a, entry) == ARCHIVE_OK &&
-	     (!node->len ||
-	      archive_write_data(p->a, node->data, node->len) == (la_ssize_t)node->len);
-	archive_entry_free(entry);
-	return ok;
-}
-
 /* The folders above `path`, outermost first. */
-static bool put_parents(struct packer *p, const char *path)
+static bool put_parents(struct packer *p, const char *path, GError **error)
 {
 	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
 		char *dir = g_strndup(path, slash - path);
+		const struct cpio_node node = { .path = dir, .mode = S_IFDIR | 0755 };
 
-		if (!g_hash_table_contains(p->folders, dir) &&
-		    !put(p, &(struct node){ .path = dir, .type = AE_IFDIR, .perm = 0755 })) {
+		if (!g_hash_table_contains(p->folders, dir) && !cpio_put(p->archive, &node, error)) {
 			g_free(dir);
 			return false;
 		}
 		g_hash_table_add(p->folders, dir);
 	}
 	return true;
+}
+
+static bool put(struct packer *p, const struct cpio_node *node, GError **error)
+{
+	return put_parents(p, node->path, error) && cpio_put(p->archive, node, error);
 }
 
 static bool put_host_file(struct packer *p, const char *host, const char *guest, GError **error)
@@ -168,58 +144,41 @@ static bool put_host_file(struct packer *p, const char *host, const char *guest,
 				host);
 	if (!fs_read(host, BOOT_FILES_MAX - MIN(p->out->len, BOOT_FILES_MAX), &data, &len, error))
 		return lab_prefix(error, "no more than %u MiB of files fit", BOOT_FILES_MAX >> 20);
-	if (put_parents(p, guest + 1) && put(p, &(struct node){ .path = guest + 1,
-								.type = AE_IFREG,
-								.perm = st.st_mode & 07777,
-								.data = data,
-								.len = len }))
-		return true;
-	return lab_fail(error, LAB_ERROR_INFRA, "initramfs: '%s': %s", guest,
-			archive_error_string(p->a));
+	return put(p, &(struct cpio_node){ .path = guest + 1,
+					   .mode = S_IFREG | (st.st_mode & 07777),
+					   .data = data,
+					   .len = len }, error);
 }
 
-static bool put_skeleton(struct packer *p)
+static bool put_skeleton(struct packer *p, GError **error)
 {
+	static const char *const folders[] = { "sbin/", "usr/bin/", "usr/sbin/", "root/", "run/" };
 	static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n", group[] = "root:x:0:\n";
-	static const struct node nodes[] = {
-		{ .path = "bin/sh", .type = AE_IFLNK, .perm = 0777, .target = "busybox" },
+	static const struct cpio_node nodes[] = {
+		{ .path = "bin/sh", .mode = S_IFLNK | 0777, .target = "busybox" },
 		{ .path = "etc/passwd",
-		  .type = AE_IFREG,
-		  .perm = 0644,
+		  .mode = S_IFREG | 0644,
 		  .data = passwd,
 		  .len = sizeof(passwd) - 1 },
 		{ .path = "etc/group",
-		  .type = AE_IFREG,
-		  .perm = 0644,
+		  .mode = S_IFREG | 0644,
 		  .data = group,
 		  .len = sizeof(group) - 1 },
 	};
 
-	if (!put_parents(p, "sbin/") || !put_parents(p, "usr/bin/") ||
-	    !put_parents(p, "usr/sbin/") || !put_parents(p, "root/") || !put_parents(p, "run/"))
-		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++)
+		if (!put_parents(p, folders[i], error))
+			return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++)
-		if (!put_parents(p, nodes[i].path) || !put(p, &nodes[i]))
+		if (!put(p, &nodes[i], error))
 			return false;
 	return true;
 }
 
-static la_ssize_t on_write(struct archive *a, void *user, const void *data, size_t len)
-{
-	g_byte_array_append(user, data, len);
-	return len;
-}
-
 static bool pack(struct packer *p, const char *busybox, const GPtrArray *files, GError **error)
 {
-	bool ok = archive_write_set_format_cpio_newc(p->a) == ARCHIVE_OK &&
-		  archive_write_open(p->a, p->out, NULL, on_write, NULL) == ARCHIVE_OK &&
-		  put_skeleton(p);
-
-	if (!ok)
-		return lab_fail(error, LAB_ERROR_INFRA, "initramfs: %s",
-				archive_error_string(p->a));
-	if (busybox && !put_host_file(p, busybox, BUSYBOX, error))
+	if (!put_skeleton(p, error) ||
+	    (busybox && !put_host_file(p, busybox, BUSYBOX, error)))
 		return false;
 	for (guint i = 0; i < files->len; i++) {
 		const struct boot_file *file = files->pdata[i];
@@ -227,8 +186,7 @@ static bool pack(struct packer *p, const char *busybox, const GPtrArray *files, 
 		if (!put_host_file(p, file->host, file->guest, error))
 			return false;
 	}
-	return archive_write_close(p->a) == ARCHIVE_OK ||
-	       lab_fail(error, LAB_ERROR_INFRA, "initramfs: %s", archive_error_string(p->a));
+	return cpio_end(p->archive, error);
 }
 
 /* --- in memory ------------------------------------------------------------------------------ */
@@ -271,11 +229,10 @@ bool boot_initrd_make(const char *agent_cpio, const char *busybox, const GPtrArr
 	g_autoptr(GByteArray) out = g_byte_array_new();
 	g_autoptr(GHashTable) folders =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct packer p = { .a = archive_write_new(), .out = out, .folders = folders };
-	bool ok = pack(&p, busybox, files, error);
+	g_autoptr(cpio) archive = cpio_new(out, error);
+	struct packer p = { .archive = archive, .out = out, .folders = folders };
 
-	archive_write_free(p.a);
-	return ok && join(agent_cpio, out, ret, error);
+	return archive && pack(&p, busybox, files, error) && join(agent_cpio, out, ret, error);
 }
 
 void boot_initrd_clear(struct boot_initrd *initrd)

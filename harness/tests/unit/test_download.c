@@ -1,38 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Downloads without a network: names that indexes give, files of this host, gpgv's words. What goes
  * over the wire is contract-repos.sh's. */
-#include "base/fs.h"
 #include "kernel/download.h"
 #include "kernel/download_http.h"
 #include "kernel/gpg.h"
 #include "kernel/kernel.h"
 #include "kernel/store.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <glib/gstdio.h>
 
-static char *dir;
-
-static int setup(void **state)
-{
-	g_autofree char *cache = NULL;
-
-	dir = g_dir_make_tmp("klab-download-XXXXXX", NULL);
-	cache = g_build_filename(dir, "cache", NULL);
-	g_setenv("XDG_CACHE_HOME", cache, TRUE);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bool ok = fs_remove(dir, NULL);
-
-	g_clear_pointer(&dir, g_free);
-	return ok ? 0 : -1;
-}
+#include "cache_fixture.h"
 
 static void test_names(void **state)
 {

@@ -1,51 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kernel/import: images, tar archives, packages, vmlinux and config; ids, and what is refused. */
-#include "base/fs.h"
 #include "kernel/import.h"
 #include "kernel/import_read.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <elf.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <sys/stat.h>
 
+#include "cache_fixture.h"
 #include "fake_bzimage.h"
 
 #define CONFIG "#\n# Linux/x86 6.1.5 Kernel Configuration\n#\nCONFIG_X=y\n"
 
-static char *dir;
 static struct matrix *m;
 
-static int setup(void **state)
+static int setup_import(void **state)
 {
 	static const char yaml[] = "kernels:\n  - {id: taken, source: file, path: /x}\n";
-	g_autofree char *cache = NULL;
 
-	dir = g_dir_make_tmp("klab-import-XXXXXX", NULL);
-	cache = g_build_filename(dir, "cache", NULL);
-	g_setenv("XDG_CACHE_HOME", cache, TRUE);
-	return matrix_parse("t.yaml", yaml, strlen(yaml), &m, NULL) ? 0 : -1;
+	return setup(state) || !matrix_parse("t.yaml", yaml, strlen(yaml), &m, NULL) ? -1 : 0;
 }
 
-static int teardown(void **state)
+static int teardown_import(void **state)
 {
-	bool ok = fs_remove(dir, NULL);
-
-	g_clear_pointer(&dir, g_free);
 	g_clear_pointer(&m, matrix_free);
-	return ok ? 0 : -1;
-}
-
-static char *write_file(const char *name, const void *data, size_t len)
-{
-	char *path = g_build_filename(dir, name, NULL);
-
-	assert_true(fs_write(path, data, len, NULL));
-	return path;
+	return teardown(state);
 }
 
 static GByteArray *image(const char *version, unsigned ballast)
@@ -346,7 +326,7 @@ static void test_bad_files(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_import, teardown_import)
 	const struct CMUnitTest tests[] = {
 		TEST(test_image),
 		TEST(test_hidden_by_yaml),

@@ -1,46 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kernel/: the file source and the content store: good images, every bad one, and what is kept. */
-#include "base/fs.h"
 #include "kernel/kernel.h"
 #include "kernel/source.h"
 #include "kernel/store.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 
+#include "cache_fixture.h"
 #include "fake_bzimage.h"
-
-static char *dir;
-
-static int setup(void **state)
-{
-	g_autofree char *cache = NULL;
-
-	dir = g_dir_make_tmp("klab-kernel-XXXXXX", NULL);
-	cache = g_build_filename(dir, "cache", NULL);
-	g_setenv("XDG_CACHE_HOME", cache, TRUE);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bool ok = fs_remove(dir, NULL);
-
-	g_clear_pointer(&dir, g_free);
-	return ok ? 0 : -1;
-}
-
-static char *write_file(const char *name, const void *data, size_t len)
-{
-	char *path = g_build_filename(dir, name, NULL);
-
-	assert_true(fs_write(path, data, len, NULL));
-	return path;
-}
 
 static struct kernel_spec file_spec(char *path)
 {

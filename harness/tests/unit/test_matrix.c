@@ -2,22 +2,9 @@
 /* kernels.yaml: the shipped file, every kind of error with its place, choice by glob and file:. */
 #include "base/embed.h"
 #include "conf/doc.h"
-#include "conf/matrix.h"
 #include "conf/suggest.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-static struct matrix *parse(const char *text)
-{
-	g_autoptr(GError) error = NULL;
-	struct matrix *m = NULL;
-
-	if (!matrix_parse("m.yaml", text, strlen(text), &m, &error))
-		fail_msg("%s", error->message);
-	return m;
-}
+#include "matrix_fixture.h"
 
 static void shipped_file_is_good(void **state)
 {

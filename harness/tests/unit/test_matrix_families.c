@@ -1,20 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kernels.yaml: families spelled out, what hides what, and the names that users may say. */
-#include "conf/matrix.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-static struct matrix *parse(const char *text)
-{
-	g_autoptr(GError) error = NULL;
-	struct matrix *m = NULL;
-
-	if (!matrix_parse("m.yaml", text, strlen(text), &m, &error))
-		fail_msg("%s", error->message);
-	return m;
-}
+#include "matrix_fixture.h"
 
 static char *ids_of(GPtrArray *specs)
 {

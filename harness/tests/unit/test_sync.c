@@ -3,20 +3,7 @@
  * rows as they are written; and the state that a sync leaves. */
 #include "kernel/sync.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
-static struct matrix *parse(const char *text)
-{
-	g_autoptr(GError) error = NULL;
-	struct matrix *m = NULL;
-
-	if (!matrix_parse("m.yaml", text, strlen(text), &m, &error))
-		fail_msg("%s", error->message);
-	return m;
-}
+#include "matrix_fixture.h"
 
 #define APT "families: [{id: f, source: apt, suite: s, "
 
