@@ -31,7 +31,8 @@ extern const struct command command_run, command_plan, command_exec_job, command
 	command_probes, command_hazards, command_doctor, command_calibrate, command_blacklist,
 	command_selftest, command_boot, command_schema,
 	command_report, command_explain, command_again;
-extern const struct command command_bisect_simulate;
+extern const struct command command_bisect_run, command_bisect_status, command_bisect_log,
+	command_bisect_replay, command_bisect_simulate;
 
 /* Which program this is: "klab" or "kbisect". */
 extern const char *cmd_program;

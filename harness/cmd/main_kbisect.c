@@ -2,16 +2,18 @@
 /* kbisect: its commands. */
 #include "cmd/cmd.h"
 
-static const struct command *const commands[] = { &command_bisect_simulate, NULL };
+static const struct command *const commands[] = {
+	&command_bisect_run,	 &command_bisect_status,   &command_bisect_log,
+	&command_bisect_replay,	 &command_bisect_simulate, &command_exec_job,
+	NULL,
+};
 
 static const struct program kbisect = {
 	.name = "kbisect",
 	.about = "Find the change that broke a kernel, or fixed it, with a stated confidence, "
 		 "where the\n"
 		 "failure does not show in every run.\n",
-	.epilog = "'kbisect COMMAND --help' tells more. This build simulates bisections; real ones "
-		  "are\n"
-		  "driven by hand: git bisect run klab run ...\n",
+	.epilog = "'kbisect COMMAND --help' tells more; docs/kbisect.md has the model.\n",
 	.commands = commands,
 };
 

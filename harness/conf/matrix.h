@@ -38,6 +38,8 @@ struct kernel_spec {
 	char *ref;               /* git: tag, branch or commit */
 	char *config;            /* git: fragment: a file, or NULL: guests/config's */
 	char **patches;          /* git: .patch, .diff and semantic .cocci, in order; or NULL */
+	bool anonymous;          /* git: its version does not say which commit it is of; commits that
+				  * make the same kernel make the same image */
 	char *compiler;          /* git: e.g. "gcc-10", or NULL: by the kernel's version */
 	char *family;            /* id of the family that it was expanded from, or NULL */
 	char **aliases;          /* other names for it, or NULL */

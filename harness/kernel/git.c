@@ -23,6 +23,8 @@
 #define COMMIT_DIGITS 12
 #define INPUTS_DIGITS 8
 #define KEY_DIGITS 16
+#define ANONYMOUS "kbisect"
+#define ANONYMOUS_DATE "Thu Jan 1 00:00:00 UTC 1970"
 #define RECIPE 1 /* raise when kernels of an earlier klab must be built again */
 
 struct order {
@@ -152,7 +154,9 @@ static bool find_commit(struct order *o, GError **error)
 	if (!git_repo_open(&o->repo, o->dir, o->spec->remote, o->what, o->progress, error) ||
 	    !git_repo_resolve(&o->repo, o->spec->ref, &o->ref, error))
 		return false;
-	o->host = g_strdup_printf("%.*s-%s", COMMIT_DIGITS, o->ref.commit, o->inputs);
+	o->host = o->spec->anonymous ?
+			  g_strdup_printf(ANONYMOUS "-%s", o->inputs) :
+			  g_strdup_printf("%.*s-%s", COMMIT_DIGITS, o->ref.commit, o->inputs);
 	return true;
 }
 
@@ -194,7 +198,9 @@ static bool name_version(const struct order *o, char **ret, GError **error)
 	if (!release)
 		return false;
 	*ret = NULL;
-	if (!o->ref.is_tag || has_patches(o->spec) || !is_release_tag(o->spec->ref, release))
+	if (o->spec->anonymous)
+		*ret = g_strdup("-" ANONYMOUS);
+	else if (!o->ref.is_tag || has_patches(o->spec) || !is_release_tag(o->spec->ref, release))
 		*ret = g_strdup_printf("-g%.*s%s", COMMIT_DIGITS, o->ref.commit,
 				       has_patches(o->spec) ? "-dirty" : "");
 	return true;
@@ -217,7 +223,8 @@ static bool build(struct order *o, struct kernel_found *ret, GError **error)
 
 	if (!prepare_tree(o, error) || !name_version(o, &version, error))
 		return false;
-	date = git_repo_date(&o->repo, o->ref.commit, error);
+	date = o->spec->anonymous ? g_strdup(ANONYMOUS_DATE) :
+				    git_repo_date(&o->repo, o->ref.commit, error);
 	if (!date)
 		return false;
 	spec.localversion = version;

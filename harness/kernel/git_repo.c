@@ -29,6 +29,7 @@ struct git_call {
 	const char *const *args;   /* NULL-terminated */
 	bool with_work, elsewhere; /* elsewhere: not in our repository */
 	unsigned timeout_s;
+	size_t output_max; /* 0: what proc_run() keeps */
 	const char *doing; /* progress: "fetching" */
 };
 
@@ -125,6 +126,7 @@ static bool git_try(const struct git_repo *repo, const struct git_call *call, ch
 	struct proc_spec spec = { .argv = (const char *const *)argv->pdata,
 				  .env = env,
 				  .timeout_s = call->timeout_s ? call->timeout_s : QUICK_TIMEOUT_S,
+				  .output_max = call->output_max,
 				  .on_line = call->doing ? git_line : NULL,
 				  .user = &watch };
 	g_autofree char *output = NULL;
@@ -148,6 +150,32 @@ static bool git(const struct git_repo *repo, const struct git_call *call, char *
 	if (!git_try(repo, call, ret_output, &reason, error))
 		return false;
 	return !reason || lab_fail(error, LAB_ERROR_INFRA, "git %s: '%s'", call->args[0], reason);
+}
+
+char *git_ask(const char *path, const char *const *args, size_t output_max, GError **error)
+{
+	const struct git_repo nowhere = { 0 };
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
+	struct git_call call = { .elsewhere = true, .timeout_s = CHECKOUT_TIMEOUT_S,
+				 .output_max = output_max + 1 };
+	g_autofree char *output = NULL, *reason = NULL;
+
+	g_ptr_array_add(all, (char *)"-C");
+	g_ptr_array_add(all, (char *)path);
+	for (const char *const *arg = args; *arg; arg++)
+		g_ptr_array_add(all, (char *)*arg);
+	g_ptr_array_add(all, NULL);
+	call.args = (const char *const *)all->pdata;
+	if (!git_try(&nowhere, &call, &output, &reason, error))
+		return NULL;
+	if (reason)
+		lab_fail(error, LAB_ERROR_INPUT, "'%s': git says '%s'", path, reason);
+	else if (strlen(output) > output_max)
+		lab_fail(error, LAB_ERROR_INPUT, "'%s': git %s prints more than %zu MiB", path,
+			 args[0], output_max >> 20);
+	else
+		return g_steal_pointer(&output);
+	return NULL;
 }
 
 static bool fail_remote(const struct git_repo *repo, const char *reason, GError **error)

@@ -53,6 +53,13 @@ bool git_repo_checkout(struct git_repo *repo, const char *commit, GError **error
 /* "Sun Feb 19 22:24:22 UTC 2023", when it was committed; the caller frees. */
 char *git_repo_date(struct git_repo *repo, const char *commit, GError **error);
 
+/*
+ * What git(1) prints when it is asked in the repository at `path`, with nothing of ours beside it; the
+ * caller frees. LAB_ERROR_INPUT with git's own words if it refuses, or if it prints more than
+ * `output_max` bytes.
+ */
+char *git_ask(const char *path, const char *const *args, size_t output_max, GError **error);
+
 /* Find `ref` in the answer of `git ls-remote`: a tag before a branch, what an annotated tag points
  * to instead of the tag. False: it is not there. Pure. */
 bool git_refs_find(const char *text, const char *ref, struct git_ref *ret);

@@ -176,6 +176,7 @@ static char *index_key(const struct kernel_spec *spec)
 	add_field(key, "ref", spec->ref);
 	add_field(key, "config", spec->config);
 	add_field(key, "compiler", spec->compiler);
+	add_field(key, "anonymous", spec->anonymous ? "yes" : NULL);
 	for (char **p = spec->patches; p && *p; p++)
 		add_field(key, "patch", *p);
 	add_file_state(key, spec);

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See state.h. */
+#include "bisect/state.h"
+
+#include "bisect/prior.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <string.h>
+
+#define RUNS_MAX 1000000u
+#define SECONDS_MAX 1e9
+#define SHA256_DIGITS 64
+#define MAKE_SHARE 0.5	/* of the guess in what a build is thought to take, against those measured */
+
+const char *bisect_outcome_name(enum bisect_outcome outcome)
+{
+	static const char *const names[OUTCOME__COUNT] = { "failed", "survived", "other",
+							   "untestable", "lost" };
+
+	return names[outcome];
+}
+
+static void run_free(gpointer data)
+{
+	struct bisect_run *run = data;
+
+	g_free(run->title);
+	g_free(run->hazard);
+	g_free(run->why);
+	g_free(run->dir);
+	g_free(run);
+}
+
+void bisect_state_free(struct bisect_state *s)
+{
+	if (!s)
+		return;
+	bisect_belief_free(s->belief);
+	g_free(s->prior);
+	g_free(s->make_s);
+	g_free(s->untestable);
+	g_free(s->known);
+	for (unsigned i = 0; i <= s->range->n; i++)
+		g_free(s->image[i]);
+	g_free(s->image);
+	g_ptr_array_free(s->runs, TRUE);
+	g_free(s->plan);
+	g_free(s);
+}
+
+struct bisect_state *bisect_state_new(const struct bisect_range *range, double make_s,
+				      double boot_s)
+{
+	struct bisect_state *s = g_new0(struct bisect_state, 1);
+	unsigned n = range->n;
+
+	s->range = range;
+	s->prior = g_memdup2(range->prior, n * sizeof(*s->prior));
+	s->make_s = g_new(double, n + 1);
+	s->untestable = g_new0(double, n + 1);
+	s->known = g_new0(uint8_t, n + 1);
+	s->image = g_new0(char *, n + 1);
+	s->runs = g_ptr_array_new_with_free_func(run_free);
+	for (unsigned i = 0; i <= n; i++)
+		s->make_s[i] = make_s;
+	s->costs = (struct bisect_costs){ .boot_s = boot_s, .run_s = 1, .make_s = s->make_s,
+					  .untestable = s->untestable };
+	return s;
+}
+
+/* --- fields of events --------------------------------------------------------------------------- */
+
+static bool refuse(GError **error, const char *what)
+{
+	return lab_fail(error, LAB_ERROR_INPUT, "no good '%s'", what);
+}
+
+static bool get_node(const struct bisect_state *s, const json_t *json, unsigned *ret, GError **error)
+{
+	const json_t *node = json_object_get(json, "node");
+	json_int_t value = json_integer_value(node);
+
+	if (!json_is_integer(node) || value < 0 || value > s->range->n)
+		return refuse(error, "node");
+	*ret = value;
+	return true;
+}
+
+/* A number from 0 on; absent is 0 unless it must be there. */
+static bool get_number(const json_t *json, const char *key, bool must, double *ret, GError **error)
+{
+	const json_t *number = json_object_get(json, key);
+
+	*ret = json_number_value(number);
+	if ((number || must) &&
+	    (!json_is_number(number) || !(*ret >= 0) || !(*ret <= SECONDS_MAX)))
+		return refuse(error, key);
+	return true;
+}
+
+static bool get_outcome(const json_t *json, enum bisect_outcome *ret, GError **error)
+{
+	const char *name = json_string_value(json_object_get(json, "outcome"));
+
+	for (int i = 0; name && i < OUTCOME__COUNT; i++)
+		if (!strcmp(name, bisect_outcome_name(i))) {
+			*ret = i;
+			return true;
+		}
+	return refuse(error, "outcome");
+}
+
+static char *get_text(const json_t *json, const char *key)
+{
+	return g_strdup(json_string_value(json_object_get(json, key)));
+}
+
+/* --- events ------------------------------------------------------------------------------------- */
+
+static bool on_begin(struct bisect_state *s, const json_t *json, GError **error)
+{
+	const char *form = json_string_value(json_object_get(json, "form"));
+	double schema, run_s, confidence;
+	enum bisect_form f = !g_strcmp0(form, "time") ? BISECT_TIME : BISECT_RUNS;
+
+	if (s->begun || !get_number(json, "schema", true, &schema, error) ||
+	    !get_number(json, "run_s", true, &run_s, error) ||
+	    !get_number(json, "confidence", true, &confidence, error))
+		return s->begun ? refuse(error, "begin, for the second time") : false;
+	if (schema != BISECT_LOG_SCHEMA)
+		return lab_fail(error, LAB_ERROR_INPUT, "written by another klab: schema %g",
+				schema);
+	if ((f == BISECT_RUNS && g_strcmp0(form, "runs")) || run_s <= 0 || confidence <= 0 ||
+	    confidence >= 1)
+		return refuse(error, "form, run_s or confidence");
+	s->model = bisect_model_default(f, f == BISECT_TIME ? run_s : 1, s->range->fix);
+	s->goal = bisect_goal_default(&s->model, confidence, run_s);
+	s->goal.verify = json_is_true(json_object_get(json, "verify"));
+	s->costs.run_s = run_s;
+	s->belief = bisect_belief_new(s->range->dag, &s->model, s->prior);
+	s->begun = true;
+	return true;
+}
+
+/* Two kernels with the same image are one: no change between them does anything. */
+static void find_same_image(struct bisect_state *s, unsigned node)
+{
+	unsigned n = s->range->n, other = 0;
+	g_autofree uint8_t *here = NULL, *there = NULL;
+
+	while (other <= n && (other == node || g_strcmp0(s->image[other], s->image[node])))
+		other++;
+	if (other > n)
+		return;
+	here = g_new(uint8_t, n);
+	there = g_new(uint8_t, n);
+	bisect_present_under(s->belief, node, here);
+	bisect_present_under(s->belief, other, there);
+	for (unsigned c = 0; c < n; c++)
+		if (here[c] != there[c])
+			s->prior[c] = fmin(s->prior[c], s->range->prior[c] * PRIOR_OUTSIDE);
+	bisect_update(s->belief);
+}
+
+/* What those that are not made yet will take: what the others took, and for a while the guess. */
+static void learn_make(struct bisect_state *s, double seconds)
+{
+	double guess = 0, mean;
+
+	if (seconds < 1)	/* it was there */
+		return;
+	for (unsigned i = 0; i <= s->range->n; i++)
+		guess = fmax(guess, s->image[i] ? 0 : s->make_s[i]);
+	s->built++;
+	/* the first one is made from nothing, those after it from what is there */
+	mean = s->built == 1 ? guess : (1 - MAKE_SHARE) * seconds + MAKE_SHARE * guess;
+	for (unsigned i = 0; i <= s->range->n; i++)
+		if (!s->image[i])
+			s->make_s[i] = mean;
+}
+
+static bool on_image(struct bisect_state *s, const json_t *json, GError **error)
+{
+	const json_t *sha256 = json_object_get(json, "sha256");
+	double seconds;
+	unsigned node;
+
+	if (!get_node(s, json, &node, error) || !get_number(json, "seconds", false, &seconds, error))
+		return false;
+	if (json_string_length(sha256) != SHA256_DIGITS)
+		return refuse(error, "sha256");
+	s->make_spent_s += seconds;
+	if (s->image[node])
+		return true;
+	s->image[node] = g_strdup(json_string_value(sha256));
+	s->make_s[node] = 0;
+	s->images++;
+	learn_make(s, seconds);
+	find_same_image(s, node);
+	return true;
+}
+
+static bool on_start(struct bisect_state *s, const json_t *json, GError **error)
+{
+	struct bisect_run *run;
+	double test, length;
+	unsigned node;
+
+	if (!get_number(json, "test", true, &test, error) || !get_node(s, json, &node, error) ||
+	    !get_number(json, "length", true, &length, error))
+		return false;
+	if (test != s->runs->len || s->runs->len >= RUNS_MAX)
+		return refuse(error, "test");
+	run = g_new0(struct bisect_run, 1);
+	*run = (struct bisect_run){ .test = s->runs->len, .node = node, .length = length };
+	g_ptr_array_add(s->runs, run);
+	return true;
+}
+
+static void note_testable(struct bisect_state *s, unsigned node, enum testable known)
+{
+	if (s->known[node] == known || s->known[node] == TESTABLE_YES)
+		return;
+	s->known[node] = known;
+	untestable_guess(s->known, s->range->n, s->untestable);
+	s->untestable[s->range->n] = s->known[s->range->n] == TESTABLE_NO;
+}
+
+/* Evidence of one test on a kernel. */
+static void see(struct bisect_state *s, unsigned node, enum bisect_outcome outcome, double had)
+{
+	bool runs = s->model.form == BISECT_RUNS;
+
+	s->counts[outcome]++;
+	if (outcome == OUTCOME_LOST)
+		return;
+	note_testable(s, node, outcome == OUTCOME_UNTESTABLE ? TESTABLE_NO : TESTABLE_YES);
+	if (outcome == OUTCOME_UNTESTABLE)
+		return;
+	if (outcome != OUTCOME_FAILED && runs)
+		had = outcome == OUTCOME_SURVIVED;	/* a run that ended otherwise is no run */
+	if (outcome == OUTCOME_FAILED || had > 0)
+		bisect_see(s->belief, node, outcome == OUTCOME_FAILED, had);
+	bisect_update(s->belief);
+}
+
+static bool on_end(struct bisect_state *s, const json_t *json, GError **error)
+{
+	double test, had, seconds;
+	enum bisect_outcome outcome;
+	struct bisect_run *run;
+
+	if (!get_number(json, "test", true, &test, error) || !get_outcome(json, &outcome, error) ||
+	    !get_number(json, "had", false, &had, error) ||
+	    !get_number(json, "seconds", false, &seconds, error))
+		return false;
+	if (test != floor(test) || test >= s->runs->len)
+		return refuse(error, "test");
+	run = s->runs->pdata[(unsigned)test];
+	if (run->ended)
+		return lab_fail(error, LAB_ERROR_INPUT, "test %u ends twice", run->test);
+	*run = (struct bisect_run){ .test = run->test, .node = run->node, .length = run->length,
+				    .ended = true, .outcome = outcome, .had = had,
+				    .seconds = seconds, .title = get_text(json, "title"),
+				    .hazard = get_text(json, "hazard"), .why = get_text(json, "why"), .dir = get_text(json, "dir") };
+	s->run_spent_s += seconds;
+	see(s, run->node, outcome, had);
+	return true;
+}
+
+static bool on_told(struct bisect_state *s, const json_t *json, GError **error)
+{
+	enum bisect_outcome outcome;
+	unsigned node;
+
+	if (!get_node(s, json, &node, error) || !get_outcome(json, &outcome, error))
+		return false;
+	see(s, node, outcome, s->costs.run_s);
+	return true;
+}
+
+static bool on_plan(struct bisect_state *s, const json_t *json, GError **error)
+{
+	if (!json_is_string(json_object_get(json, "text")))
+		return refuse(error, "text");
+	g_free(s->plan);
+	s->plan = get_text(json, "text");
+	return true;
+}
+
+static bool on_answer(struct bisect_state *s, const json_t *json, GError **error)
+{
+	(void)s;
+	return json_is_string(json_object_get(json, "answer")) || refuse(error, "answer");
+}
+
+static const struct {
+	const char *name;
+	bool (*take)(struct bisect_state *s, const json_t *json, GError **error);
+} events[] = {
+	{ "begin", on_begin }, { "image", on_image }, { "start", on_start },
+	{ "end", on_end },     { "told", on_told },   { "plan", on_plan },
+	{ "answer", on_answer },
+};
+
+bool bisect_apply(struct bisect_state *s, const json_t *json, GError **error)
+{
+	const char *name = json_string_value(json_object_get(json, "ev"));
+
+	for (size_t i = 0; name && i < G_N_ELEMENTS(events); i++) {
+		if (strcmp(name, events[i].name))
+			continue;
+		if (!s->begun && i)
+			return refuse(error, "begin before all else");
+		return events[i].take(s, json, error);
+	}
+	return refuse(error, "ev");
+}
+
+bool bisect_replay(struct bisect_state *s, const char *log, size_t len, GError **error)
+{
+	const char *end = log + len;
+
+	for (unsigned line = 1; log < end; line++) {
+		const char *newline = memchr(log, '\n', end - log);
+		json_t *json;
+		bool ok;
+
+		if (!newline)
+			return true;	/* torn: what it was about did not happen */
+		json = json_loadb(log, newline - log, JSON_REJECT_DUPLICATES, NULL);
+		ok = json ? bisect_apply(s, json, error) : refuse(error, "JSON");
+		json_decref(json);
+		if (!ok)
+			return lab_prefix(error, "line %u of the bisection's log", line);
+		log = newline + 1;
+	}
+	return true;
+}
+
+/* --- symptoms ----------------------------------------------------------------------------------- */
+
+/* "oops: general protection fault in f" and "deadlock: f <- g" as their words. */
+static char **words_of(const char *title)
+{
+	return g_strsplit_set(title ? title : "", " :<-+()'", -1);
+}
+
+/* Functions and the like: words of natural language are in any title. */
+static bool tells_much(const char *word)
+{
+	return strlen(word) >= 4 && strpbrk(word, "_0123456789") != NULL;
+}
+
+static bool share_a_function(const char *a, const char *b)
+{
+	g_auto(GStrv) in_a = words_of(a), in_b = words_of(b);
+
+	for (char **word = in_a; *word; word++)
+		if (tells_much(*word) && g_strv_contains((const char *const *)in_b, *word))
+			return true;
+	return false;
+}
+
+static bool same_kind(const char *a, const char *b)
+{
+	size_t len = strcspn(a, ":");
+
+	return len == strcspn(b, ":") && !strncmp(a, b, len);
+}
+
+static bool is_like(const struct bisect_run *run, const char *title, const char *hazard)
+{
+	if (hazard && run->hazard)
+		return !strcmp(hazard, run->hazard);
+	return run->title && title && same_kind(run->title, title) &&
+	       (!strcmp(run->title, title) || share_a_function(run->title, title));
+}
+
+bool bisect_is_symptom(const struct bisect_state *s, unsigned node, const char *title,
+		       const char *hazard, const char *pattern)
+{
+	unsigned bad = bisect_bad_end(s->belief);
+
+	if (pattern)
+		return title && !fnmatch(pattern, title, 0);
+	if (node == bad)
+		return true;
+	for (guint i = 0; i < s->runs->len; i++) {
+		const struct bisect_run *run = s->runs->pdata[i];
+
+		if (run->ended && run->node == bad && run->outcome == OUTCOME_FAILED &&
+		    is_like(run, title, hazard))
+			return true;
+	}
+	return false;
+}
+
+struct bisect_step bisect_state_next(struct bisect_state *s, const struct bisect_test *pending,
+				     unsigned n_pending, GRand *rand)
+{
+	return bisect_next(s->belief, &s->goal, &s->costs, pending, n_pending, rand);
+}
+
+unsigned bisect_state_test(const struct bisect_state *s)
+{
+	return s->runs->len;
+}

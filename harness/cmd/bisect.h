@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What kbisect's commands share: a bisection in a folder, and how a kernel is tested.
+ *
+ *	request.json	what was asked, for --resume
+ *	range.json	the range (bisect/range.h)
+ *	log.jsonl	what happened (bisect/state.h): append only, a record is on the disk before the
+ *			next step
+ *	tests/		the tests' runs: journals, as klab run makes them; or what a command printed
+ *	report.md, posterior.svg
+ */
+#ifndef KLAB_CMD_BISECT_H
+#define KLAB_CMD_BISECT_H
+
+#include "bisect/state.h"
+#include "cmd/cmd.h"
+#include "cmd/lab.h"
+
+struct bisect_request {
+	char *git;		/* repository, or NULL: kernels of the catalogue */
+	char *good, *bad;	/* commits or kernels; of a fix: `good` is the newer one */
+	char **kernels;		/* in order, or NULL */
+	gboolean fix, first_parent, check_ends;
+	char **paths, **suspects;
+	char *command;		/* of the user's, or NULL: a probe */
+	gboolean images;	/* kernels are built, or pulled, for the command */
+	char *probe, *amplify, *signature;
+	char *config_fragment, *compiler, *config;
+	int smp, memory, duration, jobs, timeout;
+	gint64 seed;
+	double confidence;
+	double build_s, boot_s;	/* guesses */
+};
+void bisect_request_clear(struct bisect_request *req);
+json_t *bisect_request_json(const struct bisect_request *req);
+bool bisect_request_parse(const json_t *json, struct bisect_request *ret, GError **error);
+
+struct bisect_session {
+	char *dir;
+	struct bisect_request req;
+	struct bisect_range *range;
+	struct bisect_state *state;
+	struct lab *lab;	/* of a probe; NULL: a command's, or not opened */
+	int log, lock;		/* -1: read only */
+};
+typedef struct bisect_session bisect_session;
+void bisect_session_free(struct bisect_session *s);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(bisect_session, bisect_session_free)
+
+/* Make the folder with request, range and a log that has begun. The two are taken over. */
+bool bisect_session_create(const char *dir, struct bisect_request *req, struct bisect_range *range,
+			   struct bisect_session **ret, GError **error);
+/* Read a folder; with `writes`, to go on: nobody else may (LAB_ERROR_USAGE), and a torn last line
+ * goes. NULL is the newest in results/. */
+bool bisect_session_open(const char *dir, bool writes, struct bisect_session **ret, GError **error);
+/* Append an event, durably, and take it in; `json` is consumed. */
+bool bisect_session_log(struct bisect_session *s, json_t *json, GError **error);
+
+/* A test to be done, and what it gave. */
+struct bisect_try {
+	unsigned test, node;
+	double length;
+	enum bisect_outcome outcome;
+	double had, seconds;
+	char *title, *hazard, *why, *dir, *plan;
+};
+void bisect_try_clear(struct bisect_try *t);
+
+/* How kernels are tested: one interface, whoever does it. */
+struct bisect_tester {
+	/* Have the kernel; its sha256 in *ret (NULL: this tester needs none). LAB_ERROR_INPUT: it cannot
+	 * be built, which is an answer about this kernel; other errors end the bisection. */
+	bool (*make)(struct bisect_session *s, unsigned node, char **ret_sha256, GError **error);
+	/* Do `n` tests, at once as far as it can; all are answered when it returns true.
+	 * LAB_ERROR_INTERRUPTED: some are not (OUTCOME_LOST). */
+	bool (*run)(struct bisect_session *s, struct bisect_try *tries, unsigned n, GError **error);
+};
+extern const struct bisect_tester bisect_tester_command, bisect_tester_probe;
+
+/* The kernel of a node, made or fetched. */
+bool bisect_kernel(struct bisect_session *s, unsigned node, struct kernel **ret, GError **error);
+/* From the log to the answer, telling each step; *ret is the last one. */
+bool bisect_work(struct bisect_session *s, struct bisect_step *ret, GError **error);
+
+#endif

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kbisect run: find the change, from the range to the answer. */
+#include "cmd/bisect.h"
+
+#include "base/fs.h"
+#include "report/bisect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIST_MAX (1u << 20)
+#define BUILD_S 120.0
+#define DOWNLOAD_S 20.0
+#define BOOT_S 8.0
+
+static const char epilog[] =
+	"Examples:\n"
+	"  kbisect run --git linux --good v6.1.1 --bad v6.1.9 --probe text-poke\n"
+	"  kbisect run --git linux --broken v6.1.1 --fixed v6.1.30 --probe nmi-user-read\n"
+	"  kbisect run --good debian-6.1.0-47 --bad debian-6.1.0-55 --kernels 'debian-6.1.*' -p perf-nmi\n"
+	"  kbisect run --git . --good v1 --bad HEAD --cmd './test.sh'\n"
+	"  kbisect run --resume results/bisect-20261122-101500\n\n"
+	"A command is judged as by git bisect run: 0 good, 1 to 127 bad, 125 cannot be tested, more ends\n"
+	"it; but one good is not for ever. It runs in a clone that has the commit checked out;\n"
+	"KBISECT_COMMIT or KBISECT_KERNEL names it, with --images KBISECT_IMAGE is its bzImage.\n\n"
+	"Exit codes: 0 one change found, 2 usage, 3 the lab failed (--resume goes on), 4 no single change:\n"
+	"several, older than the range, noise, too rare; 130 interrupted.";
+
+struct options {
+	struct bisect_request req;
+	char *broken, *fixed, *list, *out, *resume;
+	gboolean dry_run, json;
+};
+
+/* --- options ------------------------------------------------------------------------------------ */
+
+static bool check(struct options *o, GError **error)
+{
+	struct bisect_request *r = &o->req;
+
+	if ((o->broken || o->fixed) && (r->good || r->bad))
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"--good and --bad look for what broke it, --broken and --fixed for "
+				"what mended it: not both");
+	if (!r->command == !r->probe)
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"how is a kernel tested?\nhint: --probe NAME ('klab probes' lists them) "
+				"or --cmd COMMAND");
+	if (r->command && !r->git && !r->images)
+		r->images = true;	/* what else is there to look at? */
+	if (r->confidence < 0.5 || r->confidence > 0.9999)
+		return lab_fail(error, LAB_ERROR_USAGE, "--confidence must be between 0.5 and 0.9999");
+	return (r->jobs >= 1 && r->jobs <= 64 && r->smp >= 0 && r->duration >= 0 &&
+		r->memory >= 0 && r->timeout >= 0) ||
+	       lab_fail(error, LAB_ERROR_USAGE, "--jobs wants 1 to 64, other numbers 0 or more");
+}
+
+/* A fix is looked for from the broken end to the fixed one. */
+static bool take_ends(struct options *o, GError **error)
+{
+	struct bisect_request *r = &o->req;
+
+	if (o->broken || o->fixed) {
+		r->fix = true;
+		r->good = g_steal_pointer(&o->fixed);
+		r->bad = g_steal_pointer(&o->broken);
+	}
+	return (r->good && r->bad) || r->kernels || o->list ||
+	       lab_fail(error, LAB_ERROR_USAGE,
+			"a range has two ends\nhint: --good and --bad, or --broken and --fixed");
+}
+
+/* --- ranges ------------------------------------------------------------------------------------- */
+
+static bool range_of_commits(const struct options *o, struct bisect_range **ret, GError **error)
+{
+	const struct bisect_request *r = &o->req;
+	struct history_params params = { .path = r->git,
+					 .from = r->fix ? r->bad : r->good,
+					 .to = r->fix ? r->good : r->bad,
+					 .first_parent = r->first_parent,
+					 .paths = (const char *const *)r->paths };
+	g_autoptr(history) h = NULL;
+
+	return git_history(&params, &cmd_progress, &h, error) &&
+	       bisect_range_commits(h, r->fix, (const char *const *)r->suspects, ret, error);
+}
+
+/* A line a kernel, in order; '#' begins a comment. */
+static bool read_list(const char *path, char ***ret, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	GPtrArray *list;
+	size_t len;
+
+	if (!fs_read(path, LIST_MAX, &text, &len, error))
+		return false;
+	lines = g_strsplit(text, "\n", -1);
+	list = g_ptr_array_new();
+	for (char **line = lines; *line; line++) {
+		line[0][strcspn(*line, "#\r")] = '\0';
+		if (*g_strstrip(*line))
+			g_ptr_array_add(list, g_strdup(*line));
+	}
+	g_ptr_array_add(list, NULL);
+	*ret = (char **)g_ptr_array_free(list, FALSE);
+	return true;
+}
+
+/* The catalogue's order is the order in which builds came out. */
+static bool kernels_between(struct lab *lab, const struct bisect_request *r, char ***ret,
+			    GError **error)
+{
+	const char *from = r->fix ? r->bad : r->good, *to = r->fix ? r->good : r->bad;
+	g_autoptr(GPtrArray) specs = NULL, ids = g_ptr_array_new_with_free_func(g_free);
+	bool in = !from, ended = false;
+
+	if (!matrix_select(lab->matrix, (const char *const *)r->kernels, &specs, error))
+		return false;
+	for (guint i = 0; i < specs->len && !ended; i++) {
+		const struct kernel_spec *spec = specs->pdata[i];
+
+		in = in || !strcmp(spec->id, from);
+		ended = to && !strcmp(spec->id, to);
+		if (in)
+			g_ptr_array_add(ids, g_strdup(spec->id));
+	}
+	if (!in || (to && !ended))
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"'%s' and '%s' are not, in this order, among the kernels that --kernels "
+				"names", from, to);
+	g_ptr_array_add(ids, NULL);
+	*ret = g_strdupv((char **)ids->pdata);
+	return true;
+}
+
+static bool range_of_kernels(const struct options *o, struct lab *lab, struct bisect_range **ret,
+			     GError **error)
+{
+	g_auto(GStrv) ids = NULL;
+
+	if (!o->list && !o->req.kernels)
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"what lies between the two?\nhint: --git REPOSITORY for commits, --kernels "
+				"GLOB or --list FILE for builds in order");
+	if (!(o->list ? read_list(o->list, &ids, error) :
+			kernels_between(lab, &o->req, &ids, error)))
+		return false;
+	return bisect_range_kernels((const char *const *)ids, o->req.fix, ret, error);
+}
+
+/* --- the lab ------------------------------------------------------------------------------------ */
+
+static bool open_lab(const struct bisect_request *r, struct lab **ret, GError **error)
+{
+	struct lab_params params = { .accel = "auto", .prove = true, .kernels_file = r->config };
+	const char *const names[] = { r->probe, NULL };
+	g_autoptr(lab) lab = NULL;
+	g_autoptr(GPtrArray) probes = NULL;
+
+	if (!lab_open(&params, &lab, error) ||
+	    (r->probe && (!probes_select(lab->probes, names, &probes, error) ||
+			  !lab_open_engine(lab, &params, &cmd_progress, error))))
+		return false;
+	if (lab->engine_trouble)
+		return lab_fail(error, LAB_ERROR_UNAVAILABLE, "%s", lab->engine_trouble);
+	*ret = g_steal_pointer(&lab);
+	return true;
+}
+
+static void fill_defaults(struct bisect_request *r, const struct lab *lab)
+{
+	const char *const names[] = { r->probe, NULL };
+	g_autoptr(GPtrArray) probes = NULL;
+
+	if (r->probe && !r->duration && probes_select(lab->probes, names, &probes, NULL) && probes->len)
+		r->duration = ((struct probe_info *)probes->pdata[0])->duration_s;
+	if (r->build_s <= 0)
+		r->build_s = !r->git || !(r->probe || r->images) ? DOWNLOAD_S : BUILD_S;
+	if (r->boot_s <= 0)
+		r->boot_s = r->probe ? BOOT_S : 0;
+}
+
+/* --- telling ------------------------------------------------------------------------------------ */
+
+static bool write_report(struct bisect_session *s, const struct bisect_step *step, GError **error);
+
+static int exit_of(const struct bisect_step *step)
+{
+	return step->answer == BISECT_FOUND ? EXIT_CLEAN : EXIT_UNSURE;
+}
+
+static bool print(const struct options *o, struct bisect_session *s, const struct bisect_step *step,
+		  GError **error)
+{
+	g_autofree char *text = bisect_text(s->range, s->state, step), *dump = NULL;
+	json_t *json;
+	char *raw;
+
+	if (!o->json) {
+		printf("%s", text);
+		printf("report: %s/report.md\n", s->dir);
+		return true;
+	}
+	json = bisect_json(s->range, s->state, step);
+	raw = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+	dump = g_strconcat(raw, "\n", NULL);
+	free(raw);
+	json_decref(json);
+	return cmd_output("-", dump, strlen(dump), error);
+}
+
+/* The posterior after each test comes from the log, read once more. */
+static bool draw(struct bisect_session *s, char **ret, GError **error)
+{
+	g_autofree char *path = g_build_filename(s->dir, "log.jsonl", NULL), *log = NULL;
+	g_autoptr(bisect_state) state = bisect_state_new(s->range, s->req.build_s, s->req.boot_s);
+	g_autoptr(bisect_picture) picture = bisect_picture_new(s->range);
+	g_auto(GStrv) lines = NULL;
+	size_t len;
+
+	if (!fs_read(path, 256u << 20, &log, &len, error))
+		return false;
+	lines = g_strsplit(log, "\n", -1);
+	for (char **line = lines; *line && line[1]; line++) {
+		g_autofree char *whole = g_strconcat(*line, "\n", NULL);
+
+		if (!bisect_replay(state, whole, strlen(whole), error))
+			return false;
+		if (state->begun && strstr(*line, "\"ev\":\"end\""))
+			bisect_picture_add(picture, state);
+	}
+	*ret = bisect_picture_svg(picture);
+	return true;
+}
+
+static bool write_report(struct bisect_session *s, const struct bisect_step *step, GError **error)
+{
+	const struct bisect_request *r = &s->req;
+	g_autofree char *report = g_build_filename(s->dir, "report.md", NULL);
+	g_autofree char *picture = g_build_filename(s->dir, "posterior.svg", NULL);
+	g_autofree char *title = g_strdup_printf("%s, %s to %s", r->probe ? r->probe : r->command,
+						 s->range->changes[s->range->n].id,
+						 s->range->changes[s->range->n - 1].id);
+	g_autofree char *svg = NULL, *text = NULL;
+
+	if (!draw(s, &svg, error))
+		return false;
+	text = bisect_markdown(s->range, s->state, step, title, "posterior.svg");
+	return fs_write(picture, svg, strlen(svg), error) &&
+	       fs_write(report, text, strlen(text), error);
+}
+
+/* --- the command -------------------------------------------------------------------------------- */
+
+static char *fresh_dir(const char *asked)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+
+	return asked ? g_strdup(asked) : g_date_time_format(now, "results/bisect-%Y%m%d-%H%M%S");
+}
+
+static bool begin(struct options *o, struct bisect_session **ret, GError **error)
+{
+	g_autofree char *dir = fresh_dir(o->out);
+	g_autoptr(lab) lab = NULL;
+	struct bisect_range *range = NULL;
+
+	if (!check(o, error) || !take_ends(o, error))
+		return false;
+	if (o->req.git) {
+		char *whole = g_canonicalize_filename(o->req.git, NULL);
+
+		g_free(o->req.git);
+		o->req.git = whole;
+	}
+	if ((o->req.probe || o->req.images) && !open_lab(&o->req, &lab, error))
+		return false;
+	fill_defaults(&o->req, lab);
+	if (!(o->req.git ? range_of_commits(o, &range, error) :
+			   range_of_kernels(o, lab, &range, error)) ||
+	    !bisect_session_create(dir, &o->req, range, ret, error))
+		return false;
+	(*ret)->lab = g_steal_pointer(&lab);
+	return true;
+}
+
+static bool go_on(const struct options *o, struct bisect_session **ret, GError **error)
+{
+	g_autoptr(bisect_session) s = NULL;
+
+	if (!bisect_session_open(o->resume, true, &s, error) ||
+	    ((s->req.probe || s->req.images) && !open_lab(&s->req, &s->lab, error)))
+		return false;
+	*ret = g_steal_pointer(&s);
+	return true;
+}
+
+static void tell_range(const struct bisect_session *s)
+{
+	g_autofree char *line = g_strdup_printf("%u %s between two ends, %s", s->range->n,
+						s->range->commits ? "commits" : "builds", s->dir);
+
+	cmd_line(line);
+}
+
+static int execute(struct options *o, GError **error)
+{
+	g_autoptr(bisect_session) s = NULL;
+	struct bisect_step step;
+	bool ok;
+
+	if (!(o->resume ? go_on(o, &s, error) : begin(o, &s, error)))
+		return EXIT_INFRA;
+	tell_range(s);
+	if (o->dry_run) {
+		step = bisect_state_next(s->state, NULL, 0, NULL);
+		return print(o, s, &step, error) ? EXIT_CLEAN : EXIT_INFRA;
+	}
+	ok = bisect_work(s, &step, error);
+	if (!ok) {
+		g_autoptr(GError) ignored = NULL;
+
+		step = bisect_state_next(s->state, NULL, 0, NULL);
+		write_report(s, &step, &ignored);
+		lab_prefix(error, "'%s'", s->dir);
+		return EXIT_INFRA;
+	}
+	return write_report(s, &step, error) && print(o, s, &step, error) ? exit_of(&step) :
+									    EXIT_INFRA;
+}
+
+static bool parse(int *argc, char ***argv, struct options *o, int *ret_exit)
+{
+	struct bisect_request *r = &o->req;
+	const GOptionEntry entries[] = {
+		{ "git", 0, 0, G_OPTION_ARG_FILENAME, &r->git, "Bisect commits of this repository", "PATH" },
+		{ "good", 0, 0, G_OPTION_ARG_STRING, &r->good, "Without the failure: a commit, or a kernel", "REF" },
+		{ "bad", 0, 0, G_OPTION_ARG_STRING, &r->bad, "With it, and newer", "REF" },
+		{ "broken", 0, 0, G_OPTION_ARG_STRING, &o->broken, "Look for what mended it: with the failure", "REF" },
+		{ "fixed", 0, 0, G_OPTION_ARG_STRING, &o->fixed, "Without it, and newer", "REF" },
+		{ "kernels", 'k', 0, G_OPTION_ARG_STRING_ARRAY, &r->kernels, "Bisect builds of the catalogue, in its order; repeatable", "GLOB" },
+		{ "list", 0, 0, G_OPTION_ARG_FILENAME, &o->list, "Bisect the kernels of a file: one a line, old to new", "FILE" },
+		{ "probe", 'p', 0, G_OPTION_ARG_STRING, &r->probe, "Test with this probe", "NAME" },
+		{ "cmd", 0, 0, G_OPTION_ARG_STRING, &r->command, "Test with a shell command instead", "COMMAND" },
+		{ "images", 0, 0, G_OPTION_ARG_NONE, &r->images, "Build, or pull, each kernel for the command", NULL },
+		{ "first-parent", 0, 0, G_OPTION_ARG_NONE, &r->first_parent, "Merges are one change each", NULL },
+		{ "path", 0, 0, G_OPTION_ARG_STRING_ARRAY, &r->paths, "Only commits that touch it; repeatable", "PATH" },
+		{ "suspect", 0, 0, G_OPTION_ARG_STRING_ARRAY, &r->suspects, "Commits that touch it are likelier (8 times); repeatable", "PATH" },
+		{ "signature", 0, 0, G_OPTION_ARG_STRING, &r->signature, "Title of the failure (default: those that the bad end shows)", "GLOB" },
+		{ "check-ends", 0, 0, G_OPTION_ARG_NONE, &r->check_ends, "Test the good end before all else", NULL },
+		{ "confidence", 0, 0, G_OPTION_ARG_DOUBLE, &r->confidence, "Asked of the answer (0.99)", "P" },
+		{ "amplify", 0, 0, G_OPTION_ARG_STRING, &r->amplify, "As klab run; the delays that fail the bad end are kept (auto)", "LEVEL" },
+		{ "smp", 0, 0, G_OPTION_ARG_INT, &r->smp, "vCPUs (4)", "N" },
+		{ "memory", 'm', 0, G_OPTION_ARG_INT, &r->memory, "Memory in MiB", "MIB" },
+		{ "duration", 0, 0, G_OPTION_ARG_INT, &r->duration, "Usual length of a run in seconds (the probe's); it is varied", "S" },
+		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &r->jobs, "Guests at once (1)", "N" },
+		{ "timeout", 0, 0, G_OPTION_ARG_INT, &r->timeout, "Seconds that --cmd may take (3600); beyond, the kernel is untestable", "S" },
+		{ "kconfig", 0, 0, G_OPTION_ARG_FILENAME, &r->config_fragment, "Config fragment of builds", "FILE" },
+		{ "compiler", 0, 0, G_OPTION_ARG_STRING, &r->compiler, "Compiler of builds, such as gcc-12", "CC" },
+		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &r->config, "Kernels file", "FILE" },
+		{ "seed", 0, 0, G_OPTION_ARG_INT64, &r->seed, "Seed of every random choice (1)", "N" },
+		{ "build-time", 0, 0, G_OPTION_ARG_DOUBLE, &r->build_s, "Guess of what a kernel takes to build or pull, until it is measured", "S" },
+		{ "out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "Folder (results/bisect-TIME)", "DIR" },
+		{ "resume", 0, 0, G_OPTION_ARG_FILENAME, &o->resume, "Go on with a bisection", "DIR" },
+		{ "dry-run", 0, 0, G_OPTION_ARG_NONE, &o->dry_run, "Only make the range and say what it will take", NULL },
+		{ "json", 0, 0, G_OPTION_ARG_NONE, &o->json, "Print the answer as JSON", NULL },
+		G_OPTION_ENTRY_NULL
+	};
+
+	return cmd_parse(argc, argv, "",
+			 "Find the change that broke a kernel, or mended it, where the failure does not show "
+			 "in every run.", entries, epilog, ret_exit);
+}
+
+static int run_command(int argc, char **argv)
+{
+	struct options o = { .req = { .confidence = 0.99, .jobs = 1, .timeout = 3600, .seed = 1 } };
+	g_autoptr(GError) error = NULL;
+	int code;
+
+	if (parse(&argc, &argv, &o, &code)) {
+		if (argc > 1)
+			lab_fail(&error, LAB_ERROR_USAGE, "unexpected operand '%s'", argv[1]);
+		else
+			code = execute(&o, &error);
+		if (error)
+			code = cmd_error("run", error);
+	}
+	bisect_request_clear(&o.req);
+	g_free(o.broken);
+	g_free(o.fixed);
+	g_free(o.list);
+	g_free(o.out);
+	g_free(o.resume);
+	return code;
+}
+
+const struct command command_bisect_run = {
+	.name = "run",
+	.summary = "find the change; --resume goes on",
+	.run = run_command,
+};
