@@ -175,10 +175,11 @@ void history_parse_names(struct history *h, const char *text, size_t len)
 	while (at) {
 		const char *next = memchr(at + 1, COMMIT_MARK, end - at - 1);
 		const char *stop = next ? next : end;
-		size_t id_len = strcspn(at + 1, "\t\n");
-		g_autofree char *id = g_strndup(at + 1, MIN(id_len, (size_t)(stop - at - 1)));
-		struct history_commit *c = g_hash_table_lookup(number, id);
+		g_autofree char *id = g_strndup(at + 1, MIN(ID_BYTES_MAX + 1, stop - at - 1));
+		struct history_commit *c;
 
+		id[strcspn(id, "\t\n")] = '\0';
+		c = g_hash_table_lookup(number, id);
 		if (c)
 			read_names(c, at + 1, stop - at - 1);
 		at = next;
