@@ -7,7 +7,7 @@
  *	{"ev":"image","node":N,"sha256":S,"seconds":N}	it is there; equal images are equal kernels
  *	{"ev":"start","test":N,"node":N,"length":N}
  *	{"ev":"end","test":N,"outcome":S,"had":N,"seconds":N,"title":S,"hazard":S,"why":S,"dir":S}
- *	{"ev":"plan","text":S}				delays that every test from now on has
+ *	{"ev":"plan","text":S}				delays that every test from now on has; evidence begins anew
  *	{"ev":"told","node":N,"outcome":S}		somebody else's finding: git bisect's log
  *	{"ev":"answer","answer":S,"change":N,"p":N}
  *

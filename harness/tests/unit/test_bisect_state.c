@@ -187,6 +187,41 @@ static void a_change_that_changes_nothing_is_no_suspect(void **unused)
 	assert_true(s->make_s[4] == 0 && s->make_s[7] > 0);
 }
 
+/* Tests with other delays are other tests. */
+static void a_plan_begins_anew(void **unused)
+{
+	g_autoptr(bisect_range) r = kernels(N);
+	g_autoptr(bisect_state) s = begun(r);
+
+	(void)unused;
+	apply(s, "{\"ev\":\"told\",\"node\":39,\"outcome\":\"survived\"}", true);
+	apply(s, "{\"ev\":\"start\",\"test\":0,\"node\":39,\"length\":1}", true);
+	apply(s, "{\"ev\":\"plan\",\"text\":\"f,us=10\"}", true);
+	apply(s, "{\"ev\":\"end\",\"test\":0,\"outcome\":\"failed\"}", true);
+	assert_string_equal(s->plan, "f,us=10");
+	assert_true(s->belief->at[39].fails == 1 && s->belief->at[39].had == 0);
+}
+
+/* The bad end says what is looked for; other failures are others. */
+static void symptoms_are_those_of_the_bad_end(void **unused)
+{
+	g_autoptr(bisect_range) r = kernels(N);
+	g_autoptr(bisect_state) s = begun(r);
+	static const char deadlock[] = "deadlock: find_vmap_area <- __check_object_size";
+
+	(void)unused;
+	assert_false(bisect_is_symptom(s, 3, deadlock, NULL, NULL));
+	assert_true(bisect_is_symptom(s, 39, deadlock, NULL, NULL));
+	apply(s, "{\"ev\":\"start\",\"test\":0,\"node\":39,\"length\":1}", true);
+	apply(s, "{\"ev\":\"end\",\"test\":0,\"outcome\":\"failed\",\"title\":\"deadlock: "
+		 "alloc_vmap_area <- find_vmap_area\"}", true);
+	assert_true(bisect_is_symptom(s, 3, deadlock, NULL, NULL));
+	assert_false(bisect_is_symptom(s, 3, "oops: find_vmap_area", NULL, NULL));
+	assert_false(bisect_is_symptom(s, 3, "deadlock: mutex_lock", NULL, NULL));
+	assert_true(bisect_is_symptom(s, 3, "oops: x", NULL, "oops: *"));
+	assert_false(bisect_is_symptom(s, 39, deadlock, NULL, "oops: *"));
+}
+
 static void a_torn_line_is_dropped(void **unused)
 {
 	g_autoptr(bisect_range) r = kernels(N);
@@ -312,6 +347,8 @@ int main(void)
 		cmocka_unit_test(bad_events_change_nothing),
 		cmocka_unit_test(other_outcomes_are_no_evidence),
 		cmocka_unit_test(a_change_that_changes_nothing_is_no_suspect),
+		cmocka_unit_test(a_plan_begins_anew),
+		cmocka_unit_test(symptoms_are_those_of_the_bad_end),
 		cmocka_unit_test(a_torn_line_is_dropped),
 		cmocka_unit_test(commits_make_a_range),
 		cmocka_unit_test(a_range_survives_json),
