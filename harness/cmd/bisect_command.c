@@ -46,10 +46,14 @@ static bool have_tree(const struct bisect_session *s, const char *tree, GError *
 static bool check_out(const struct bisect_session *s, const char *tree, unsigned node,
 		      GError **error)
 {
+	g_autofree char *git_dir = g_build_filename(tree, ".git", NULL);
 	const char *const checkout[] = { "-c", "advice.detachedHead=false", "checkout", "--quiet",
 					 "--force", "--detach", s->range->changes[node].id, NULL };
 
-	return have_tree(s, tree, error) && ask(tree, checkout, error);
+	if (!have_tree(s, tree, error))
+		return false;
+	git_drop_locks(git_dir); /* the session's lock is held */
+	return ask(tree, checkout, error);
 }
 
 /* KBISECT_COMMIT or KBISECT_KERNEL; KBISECT_IMAGE, KBISECT_RELEASE with --images. */

@@ -14,6 +14,7 @@
 #define RANGE_MAX (1u << 30)
 #define LOG_MAX (256u << 20)
 #define BISECT_SCHEMA 1
+#define LOCK_WAIT_S 2 /* a killed one's children may hold it until they have died, too */
 
 /* --- the request -------------------------------------------------------------------------------- */
 
@@ -203,7 +204,7 @@ static bool take_lock(struct bisect_session *s, GError **error)
 	g_autofree char *path = g_build_filename(s->dir, "lock", NULL);
 	g_autoptr(GError) own = NULL;
 
-	s->lock = fs_lock(path, 0, &own);
+	s->lock = fs_lock(path, LOCK_WAIT_S, &own);
 	if (s->lock >= 0)
 		return true;
 	return lab_fail(error, LAB_ERROR_USAGE, "another kbisect works in '%s'", s->dir);

@@ -185,14 +185,13 @@ static bool fail_remote(const struct git_repo *repo, const char *reason, GError 
 
 /* ---- opening ---- */
 
-/* What a killed git left: the caller's lock says that none is at work. */
-static void drop_locks(const struct git_repo *repo)
+void git_drop_locks(const char *git_dir)
 {
 	static const char *const names[] = { "index.lock", "HEAD.lock", "shallow.lock",
 					     "config.lock", "packed-refs.lock" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *path = g_build_filename(repo->git_dir, names[i], NULL);
+		g_autofree char *path = g_build_filename(git_dir, names[i], NULL);
 
 		unlink(path);
 	}
@@ -238,7 +237,7 @@ bool git_repo_open(struct git_repo *repo, const char *dir, const char *remote, c
 	/* Done anew each time: it repairs what an interrupted one left. */
 	if (!git(repo, &call, NULL, error))
 		return false;
-	drop_locks(repo);
+	git_drop_locks(repo->git_dir);
 	return fs_mkdir(repo->work, error) && (!repo->is_local || point_at(repo, error));
 }
 

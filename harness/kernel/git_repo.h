@@ -53,6 +53,8 @@ bool git_repo_checkout(struct git_repo *repo, const char *commit, GError **error
 /* "Sun Feb 19 22:24:22 UTC 2023", when it was committed; the caller frees. */
 char *git_repo_date(struct git_repo *repo, const char *commit, GError **error);
 
+/* Remove what a killed git left in a repository of ours; the caller's lock says that none is at work. */
+void git_drop_locks(const char *git_dir);
 /*
  * What git(1) prints when it is asked in the repository at `path`, with nothing of ours beside it; the
  * caller frees. LAB_ERROR_INPUT with git's own words if it refuses, or if it prints more than
