@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Are kbisect's claims true, and what do its answers cost? Simulated: the claim of 99 % at four rates,
-# two lengths of range and two shapes of history, 400 trials each; what breaks the model; time of a
-# decision. Sourced by ci/campaign.
+# Are kbisect's claims true, and what do its answers cost? Part "simulated": the claim of 99 % at four
+# rates, two lengths of range and two shapes of history, 400 trials each; what breaks the model; time of
+# a decision. Part "real" (kbisect_real.sh): kernels that are built and booted. Sourced by ci/campaign.
+. ci/campaigns/kbisect_real.sh
+parts=(simulated real)
 
 claims() {
 	local p n shape
@@ -72,34 +74,51 @@ simulate_all() {
 	done
 }
 
-campaign() {
+run_simulated() { simulate_all; }
+
+table_simulated() {
 	local row
-	simulate_all
-	echo "# Campaign: $name"
-	echo
-	echo "Made by \`ci/campaign $name\` with $(build/kbisect --version), $(nproc) host cores, $(date -u +%Y-%m-%d)."
-	echo
-	echo "A build takes 300 s and a run, boot included, 60 s unless it says otherwise; a chain of 1000"
-	echo "changes, p = 0.2. Asked confidence 0.99: the claim holds where the lower limit is under 1 %."
-	echo "'plug-in' is git bisect with as many repeats as five failures at the bad end ask for."
-	echo
-	echo "## The claim, 400 trials each"
-	echo
+	cat <<-'MD'
+		## Simulated
+
+		A build takes 300 s and a run, boot included, 60 s unless it says otherwise; a chain of 1000
+		changes, p = 0.2. Asked confidence 0.99: the claim holds where the lower limit is under 1 %.
+		'plug-in' is git bisect with as many repeats as five failures at the bad end ask for.
+
+		### The claim, 400 trials each
+
+	MD
 	simulated_head
 	claims | while read -r row; do
 		# shellcheck disable=SC2086
 		simulated_row $row --trials 400
 	done
-	echo
-	echo "## Departures, 100 trials each"
-	echo
+	printf '\n### Departures, 100 trials each\n\n'
 	simulated_head
 	departures | while read -r row; do
 		# shellcheck disable=SC2086
 		simulated_row $row --trials 100
 	done
-	echo
-	echo "## Time of a decision"
-	echo
+	printf '\n### Time of a decision\n\n'
 	build/harness/tests/bench_bisect | sed 's/^/    /'
+	echo
+}
+
+# The parts that were not asked for keep the tables that they have.
+campaign() {
+	local part
+	for part in "${@:-${parts[@]}}"; do
+		declare -F "run_$part" >/dev/null || {
+			echo "ci/campaign kbisect: no part '$part'; it has ${parts[*]}" >&2
+			return 2
+		}
+		"run_$part"
+		"table_$part" >"$work/$part.md"
+	done
+	echo "# Campaign: $name"
+	echo
+	echo "Made by \`ci/campaign $name\` with $(build/kbisect --version), $(nproc) host cores, $(date -u +%Y-%m-%d)."
+	for part in "${parts[@]}"; do
+		[ ! -s "$work/$part.md" ] || { echo && cat "$work/$part.md"; }
+	done
 }

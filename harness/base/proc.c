@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -265,4 +267,90 @@ bool proc_run(const struct proc_spec *spec, char **ret_output, int *ret_status, 
 	if (ret_output)
 		*ret_output = g_string_free(g_steal_pointer(&output), FALSE);
 	return true;
+}
+
+/* --- beside us -------------------------------------------------------------------------------- */
+
+static G_NORETURN void start_exec(const char *const *argv, pid_t parent, int log)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	setpgid(0, 0);
+	if (proc_die_with_parent(parent, SIGKILL) && dup2(null, 0) >= 0 && dup2(log, 1) >= 0 &&
+	    dup2(log, 2) >= 0)
+		execv(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+pid_t proc_start(const char *const *argv, const char *log, GError **error)
+{
+	auto_fd fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	pid_t parent = getpid(), pid;
+
+	if (fd < 0) {
+		lab_fail_errno(error, "'%s'", log);
+		return -1;
+	}
+	pid = fork();
+	if (pid == 0)
+		start_exec(argv, parent, fd);
+	if (pid < 0)
+		lab_fail_errno(error, "cannot run '%s': fork", argv[0]);
+	return pid;
+}
+
+static pid_t parent_of(const char *pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%s/stat", pid), *text = NULL;
+	const char *end;
+	int parent;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return 0;
+	end = strrchr(text, ')'); /* a name may have any byte, ')' too */
+	return end && sscanf(end, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* Stop those whose parents are among `pids`, and add them; whether there were any. */
+static bool stop_children(GHashTable *pids)
+{
+	g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+	guint before = g_hash_table_size(pids);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		pid_t pid = g_ascii_strtoll(name, NULL, 10);
+
+		if (pid <= 0 || g_hash_table_contains(pids, GINT_TO_POINTER(pid)) ||
+		    !g_hash_table_contains(pids, GINT_TO_POINTER(parent_of(name))))
+			continue;
+		kill(pid, SIGSTOP);
+		g_hash_table_add(pids, GINT_TO_POINTER(pid));
+	}
+	return g_hash_table_size(pids) > before;
+}
+
+/* Groups do not tell who belongs together: children of children have groups of their own. Who is
+ * stopped starts no more, so that this ends. */
+void proc_end(pid_t pid)
+{
+	g_autoptr(GHashTable) pids = g_hash_table_new(NULL, NULL);
+	GHashTableIter iter;
+	gpointer member;
+
+	kill(pid, SIGSTOP);
+	g_hash_table_add(pids, GINT_TO_POINTER(pid));
+	while (stop_children(pids))
+		;
+	g_hash_table_iter_init(&iter, pids);
+	while (g_hash_table_iter_next(&iter, &member, NULL))
+		kill(GPOINTER_TO_INT(member), SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }

@@ -31,6 +31,15 @@ struct proc_spec {
  */
 bool proc_run(const struct proc_spec *spec, char **ret_output, int *ret_status, GError **error);
 
+/*
+ * Start a program that goes on beside us, for the caller to reap: in a process group of its own (a
+ * terminal's Ctrl-C reaches us alone), dead when we are; what it says goes to the file `log`.
+ * argv[0] is a path. A program that cannot be executed ends with 127. Returns its pid, or -1.
+ */
+pid_t proc_start(const char *const *argv, const char *log, GError **error);
+/* End it and all that it started and that started from there, and reap it. */
+void proc_end(pid_t pid);
+
 /* In a child between fork and exec: die by `sig` when the parent dies; false if it is gone. */
 bool proc_die_with_parent(pid_t parent, int sig);
 

@@ -25,6 +25,7 @@ struct bisect_request {
 	char *command;		/* of the user's, or NULL: a probe */
 	gboolean images;	/* kernels are built, or pulled, for the command */
 	char *probe, *amplify, *signature;
+	char *prebuild;		/* "auto" (NULL), "yes", "no" */
 	char *config_fragment, *compiler, *config;
 	int smp, memory, duration, jobs, timeout;
 	gint64 seed;
@@ -42,6 +43,7 @@ struct bisect_session {
 	struct bisect_state *state;
 	struct lab *lab;	/* of a probe; NULL: a command's, or not opened */
 	int log, lock;		/* -1: read only */
+	pid_t builder;		/* builds ahead; 0: none does */
 };
 typedef struct bisect_session bisect_session;
 void bisect_session_free(struct bisect_session *s);
@@ -79,6 +81,13 @@ extern const struct bisect_tester bisect_tester_command, bisect_tester_probe;
 
 /* The kernel of a node, made or fetched. */
 bool bisect_kernel(struct bisect_session *s, unsigned node, struct kernel **ret, GError **error);
+/*
+ * Build ahead what is likely to be tested after the tests under way, unless the guests need all host
+ * CPUs (or as --prebuild says). Before another kernel is built, the builder must yield.
+ */
+void bisect_prebuild_start(struct bisect_session *s);
+void bisect_prebuild_yield(struct bisect_session *s, unsigned node);
+void bisect_prebuild_stop(struct bisect_session *s);
 /* From the log to the answer, telling each step; *ret is the last one. */
 bool bisect_work(struct bisect_session *s, struct bisect_step *ret, GError **error);
 

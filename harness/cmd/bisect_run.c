@@ -50,6 +50,9 @@ static bool check(struct options *o, GError **error)
 		r->images = true;	/* what else is there to look at? */
 	if (r->confidence < 0.5 || r->confidence > 0.9999)
 		return lab_fail(error, LAB_ERROR_USAGE, "--confidence must be between 0.5 and 0.9999");
+	if (r->prebuild && !g_strv_contains((const char *const[]){ "auto", "yes", "no", NULL },
+					    r->prebuild))
+		return lab_fail(error, LAB_ERROR_USAGE, "--prebuild is auto, yes or no");
 	return (r->jobs >= 1 && r->jobs <= 64 && r->smp >= 0 && r->duration >= 0 &&
 		r->memory >= 0 && r->timeout >= 0) ||
 	       lab_fail(error, LAB_ERROR_USAGE, "--jobs wants 1 to 64, other numbers 0 or more");
@@ -362,6 +365,7 @@ static bool parse(int *argc, char ***argv, struct options *o, int *ret_exit)
 		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &r->config, "Kernels file", "FILE" },
 		{ "seed", 0, 0, G_OPTION_ARG_INT64, &r->seed, "Seed of every random choice (1)", "N" },
 		{ "build-time", 0, 0, G_OPTION_ARG_DOUBLE, &r->build_s, "Guess of what a kernel takes to build or pull, until it is measured", "S" },
+		{ "prebuild", 0, 0, G_OPTION_ARG_STRING, &r->prebuild, "Build ahead while guests run: auto (where they leave CPUs), yes, no", "WHEN" },
 		{ "out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "Folder (results/bisect-TIME)", "DIR" },
 		{ "resume", 0, 0, G_OPTION_ARG_FILENAME, &o->resume, "Go on with a bisection", "DIR" },
 		{ "dry-run", 0, 0, G_OPTION_ARG_NONE, &o->dry_run, "Only make the range and say what it will take", NULL },

@@ -35,7 +35,7 @@ static const struct field {
 	FIELD(compiler, TEXT),	 FIELD(config, TEXT),	   FIELD(smp, NUMBER),
 	FIELD(memory, NUMBER),	 FIELD(duration, NUMBER),  FIELD(jobs, NUMBER),
 	FIELD(timeout, NUMBER),	 FIELD(seed, BIG),	   FIELD(confidence, REAL),
-	FIELD(build_s, REAL),	 FIELD(boot_s, REAL),
+	FIELD(build_s, REAL),	 FIELD(boot_s, REAL),	   FIELD(prebuild, TEXT),
 #undef FIELD
 };
 
@@ -154,6 +154,7 @@ void bisect_session_free(struct bisect_session *s)
 {
 	if (!s)
 		return;
+	bisect_prebuild_stop(s);
 	lab_fd_close(&s->log);
 	lab_fd_close(&s->lock);
 	bisect_state_free(s->state);

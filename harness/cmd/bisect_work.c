@@ -68,6 +68,7 @@ static bool have_kernel(struct round *r, unsigned node, bool *ret_there, GError 
 	*ret_there = true;
 	if (s->state->image[node])
 		return true;
+	bisect_prebuild_yield(s, node);
 	if (!r->tester->make(s, node, &sha256, &own)) {
 		*ret_there = false;
 		seconds = (g_get_monotonic_time() - began) / 1e6;
@@ -169,6 +170,7 @@ static bool do_round(struct round *r, GError **error)
 
 	if (!write_start(r, error))
 		return false;
+	bisect_prebuild_start(r->s);
 	ran = r->tester->run(r->s, r->tries, r->n, &own);
 	if (!ran && !g_error_matches(own, LAB_ERROR, LAB_ERROR_INTERRUPTED)) {
 		g_propagate_error(error, g_steal_pointer(&own));

@@ -32,7 +32,7 @@ extern const struct command command_run, command_plan, command_exec_job, command
 	command_selftest, command_boot, command_schema,
 	command_report, command_explain, command_again;
 extern const struct command command_bisect_run, command_bisect_status, command_bisect_log,
-	command_bisect_replay, command_bisect_simulate;
+	command_bisect_replay, command_bisect_simulate, command_bisect_exec_build;
 
 /* Which program this is: "klab" or "kbisect". */
 extern const char *cmd_program;

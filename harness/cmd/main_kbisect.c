@@ -5,6 +5,7 @@
 static const struct command *const commands[] = {
 	&command_bisect_run,	 &command_bisect_status,   &command_bisect_log,
 	&command_bisect_replay,	 &command_bisect_simulate, &command_exec_job,
+	&command_bisect_exec_build,
 	NULL,
 };
 

@@ -9,7 +9,6 @@
 #include "store/journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
@@ -105,43 +104,13 @@ static gboolean kill_slot(gpointer data)
 
 /* --- one job ---------------------------------------------------------------------------------- */
 
-static void run_child(pid_t parent, const char *self, const char *spec, int log)
-{
-	sigset_t none;
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	/* a terminal's Ctrl-C reaches us alone: the scheduler decides what a child is told */
-	setpgid(0, 0);
-	if (!proc_die_with_parent(parent, SIGKILL))
-		_exit(127);
-	dup2(null, 0);
-	dup2(log, 1);
-	dup2(log, 2);
-	execl(self, self, "exec-job", spec, (char *)NULL);
-	_exit(127);
-}
-
 static pid_t spawn(struct sched *s, const char *dir, GError **error)
 {
 	g_autofree char *spec = g_build_filename(dir, "spec.json", NULL);
-	g_autofree char *log_path = g_build_filename(dir, "exec.log", NULL);
-	auto_fd log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	pid_t parent = getpid(), pid;
+	g_autofree char *log = g_build_filename(dir, "exec.log", NULL);
+	const char *const argv[] = { s->p->self, "exec-job", spec, NULL };
 
-	if (log < 0) {
-		lab_fail_errno(error, "'%s'", log_path);
-		return -1;
-	}
-	pid = fork();
-	if (pid == 0)
-		run_child(parent, s->p->self, spec, log);
-	if (pid < 0)
-		lab_fail_errno(error, "fork");
-	return pid;
+	return proc_start(argv, log, error);
 }
 
 /* Its turn on the host, two boots, the symbols, the probe and its graces: what a job may take before

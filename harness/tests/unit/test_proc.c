@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* base/proc: exit codes, output limits, lines, timeouts that end the whole group, death with us. */
+#include "base/fs.h"
 #include "base/proc.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <sys/wait.h>
 
 #define SH(script) (const char *const[]){ "sh", "-c", script, NULL }
@@ -203,6 +205,45 @@ static void test_dies_with_parent(void **state)
 	close(fds[1]);
 }
 
+static bool is_gone(pid_t pid)
+{
+	for (int i = 0; i < 200 && !kill(pid, 0); i++)
+		g_usleep(10000);
+	return kill(pid, 0) && errno == ESRCH;
+}
+
+/* A grandchild in a session of its own is one of them, too. */
+static void test_end_takes_all(void **state)
+{
+	static const char script[] = "setsid sh -c 'echo $$; sleep 60 & echo $!; wait' & wait";
+	const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+	g_autofree char *dir = g_dir_make_tmp("klab-proc-XXXXXX", NULL), *text = NULL;
+	g_autofree char *log = g_build_filename(dir, "log", NULL);
+	pid_t pid = proc_start(argv, log, NULL);
+	int first = 0, second = 0;
+
+	assert_true(pid > 0);
+	for (int i = 0; i < 1000 && sscanf(text ? text : "", "%d\n%d", &first, &second) < 2; i++) {
+		g_usleep(10000);
+		g_clear_pointer(&text, g_free);
+		g_file_get_contents(log, &text, NULL, NULL);
+	}
+	assert_true(first > 0 && second > 0);
+	proc_end(pid);
+	assert_true(is_gone(pid) && is_gone(first) && is_gone(second));
+	assert_true(fs_remove(dir, NULL));
+}
+
+static void test_start_of_nothing(void **state)
+{
+	const char *const argv[] = { "/nonexistent", NULL };
+	int status;
+	pid_t pid = proc_start(argv, "/dev/null", NULL);
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 127);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +256,8 @@ int main(void)
 		cmocka_unit_test(test_timeout_of_hours),
 		cmocka_unit_test(test_left_behind),
 		cmocka_unit_test(test_dies_with_parent),
+		cmocka_unit_test(test_end_takes_all),
+		cmocka_unit_test(test_start_of_nothing),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);
