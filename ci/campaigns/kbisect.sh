@@ -54,12 +54,12 @@ simulated_row() {
 	simulated "$@" | jq -r --arg how "$*" '
 		def places(n): if . == null then "-" else . * pow(10; n) | round / pow(10; n) end;
 		(.methods | map({key: .method, value: .}) | from_entries) as $m
-		| "| `\($how)` | \(.errors) of \(.trials) | \(.error_lower * 100 | places(2)) to \(.error_upper * 100 | places(2)) | \(.runs_mean | places(1)) | \(.builds_mean | places(1)) | \(.wall_s / 3600 | places(2)) | \(if .plugin_wall_s then .wall_s / .plugin_wall_s | places(2) else "-" end) | \($m["plug-in"].errors // "-") | \($m["git x10"].errors // "-") | \(.slowest_decision_s * 1000 | places(0)) |"'
+		| "| `\($how)` | \(.errors) of \(.trials) | \(.error_lower * 100 | places(2)) to \(.error_upper * 100 | places(2)) | \(.runs_mean | places(1)) | \(.builds_mean | places(1)) | \(.wall_s / 3600 | places(2)) | \(if .plugin_wall_s then .wall_s / .plugin_wall_s | places(2) else "-" end) | \($m["plug-in"].errors // "-") | \($m["git x10"].errors // "-") |"'
 }
 
 simulated_head() {
-	echo "| kbisect simulate | wrong | 95 % limits, % | runs | builds | hours | : plug-in | plug-in wrong | git x10 wrong | slowest decision, ms |"
-	echo "|---|---|---|---|---|---|---|---|---|---|"
+	echo "| kbisect simulate | wrong | 95 % limits, % | runs | builds | hours | : plug-in | plug-in wrong | git x10 wrong |"
+	echo "|---|---|---|---|---|---|---|---|---|"
 }
 
 simulate_all() {

@@ -91,7 +91,7 @@ bad_images() {
 # The store's copies are the catalogue's: these are of the campaign.
 package_list() {
 	local sha n=0
-	build/klab kernels list 'debian-6.1.*' --json | jq -r '.kernels[].id' | head -n 14
+	build/klab kernels list 'debian-5.10.*' 'debian-6.1.*' 'debian-6.12.*' --json | jq -r '.kernels[].id'
 	for sha in $(bad_images); do
 		n=$((n + 1))
 		cp "$(find "${XDG_CACHE_HOME:-$HOME/.cache}/klab" -path "*$sha*" -name 'bzImage*' | head -n 1)" \
@@ -140,8 +140,8 @@ table_real() {
 		Histories that `ci/campaigns/kbisect_history` makes of Linux 6.1: side branches, a span that does
 		not build, a span that panics at boot, commits that change nothing, and one that puts hazard B
 		(nmi text poking) back or takes hazard A (user reads in NMI) out, at a place that the seed draws.
-		The last row is fourteen builds of Debian's 6.1, in order, with kernels of the first history
-		behind them.
+		The last row is builds of Debian's 5.10, 6.1 and 6.12, in order, with kernels of the first
+		history behind them.
 
 	MD
 	echo "| bisection | changes | answer | confidence, % | tests (failed) | kernels | tests, min | building, min | killed -9 | each test counts once |"
