@@ -139,8 +139,8 @@ table_real() {
 
 		Histories that `ci/campaigns/kbisect_history` makes of Linux 6.1: side branches, a span that does
 		not build, a span that panics at boot, commits that change nothing, and one that puts hazard B
-		(nmi text poking) back or takes hazard A (user reads in NMI) out, at a place that the seed draws.
-		The last row is builds of Debian's 5.10, 6.1 and 6.12, in order, with kernels of the first
+		(breakpoint patching that races) back, or takes hazard A (user reads in NMI) out, at a place that
+		the seed draws. The first row pays for the first build of the tree. The last row is builds of Debian's 5.10, 6.1 and 6.12, in order, with kernels of the first
 		history behind them.
 
 	MD
@@ -153,5 +153,6 @@ table_real() {
 		bisected_row A-$seed "fix of A, seed $seed" "$(cat "$work/history-$seed-fix")"
 	done
 	bisected_row packages "packages" "$(grep -m 1 ^file: "$work/list")"
-	echo
+	jq -r --slurpfile got "$work/packages.json" '.plan.rows[0] |
+		"\nThe plan (`--dry-run`) foretold \(.tests.mean * 10 | round / 10) tests and \(.kernels.mean * 10 | round / 10) kernels for the packages, at most \(.tests.max) and \(.kernels.max), if each run fails; it took \($got[0].tests) and \($got[0].kernels).\n"' "$work/packages.plan"
 }
