@@ -23,6 +23,8 @@ struct bisect_costs {
 	double boot_s;            /* of each run */
 	const double *make_s;     /* until the kernel can boot: 0 if it is built or cached */
 	const double *untestable; /* probability that it cannot be tested; 1: known. NULL: 0 */
+	unsigned jobs;            /* guests at once; 0: one */
+	bool unkept;              /* nobody keeps kernels: a test's own command makes them */
 };
 
 struct bisect_test {

@@ -16,7 +16,7 @@ static bool below(const char *file, const char *folder)
 
 /* Nothing of these is in an x86-64 bzImage. tools/ has objtool, which rewrites objects, and include/
  * and lib/ of it that the kernel's own build uses. */
-static bool is_outside(const char *file)
+bool prior_is_outside(const char *file)
 {
 	static const char *const folders[] = { "Documentation", "LICENSES", "samples", "tools",
 					       "MAINTAINERS", "CREDITS", "README", ".mailmap",
@@ -34,13 +34,14 @@ static bool is_outside(const char *file)
 	return below(file, "arch");
 }
 
-double prior_of_change(bool merge, const char *const *files, const char *const *suspects)
+double prior_of_change(const struct prior_facts *facts, const char *const *suspects)
 {
-	double prior = merge ? PRIOR_MERGE : 1;
+	const char *const *files = facts->files;
+	double prior = (facts->merge ? PRIOR_MERGE : 1) * (facts->fixes ? PRIOR_FIXES : 1);
 	bool outside = files && *files, suspected = false;
 
 	for (; files && *files; files++) {
-		outside = outside && is_outside(*files);
+		outside = outside && prior_is_outside(*files);
 		for (const char *const *s = suspects; s && *s; s++)
 			suspected = suspected || below(*files, *s);
 	}

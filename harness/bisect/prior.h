@@ -11,11 +11,21 @@
 #include <stdbool.h>
 
 #define PRIOR_SUSPECTED 8.0	/* touches what the user, or the failure's stack, points at */
+#define PRIOR_FIXES 1.5		/* says which change it mends: such are wrong, or incomplete, more often */
+#define PRIOR_MOST 32.0		/* of all hints together */
 #define PRIOR_MERGE 0.2		/* without changes of its own it does nothing; it may have some */
-#define PRIOR_OUTSIDE 1e-4	/* documentation, tools, other architectures; an image that is the same */
+#define PRIOR_OUTSIDE 1e-4	/* documentation, tools, other architectures */
+#define PRIOR_SAME_IMAGE 1e-9	/* an image that is the same to the last bit */
 
-/* `files` as NULL-terminated names from the top of the tree; NULL: not known. `suspects`: names or
- * folders, NULL-terminated, or NULL. */
-double prior_of_change(bool merge, const char *const *files, const char *const *suspects);
+/* What history tells of a change. */
+struct prior_facts {
+	bool merge, fixes;	/* fixes: its message names a change that it mends */
+	const char *const *files;	/* names from the top of the tree, NULL-terminated; NULL: not known */
+};
+
+/* `suspects`: names or folders, NULL-terminated, or NULL. */
+double prior_of_change(const struct prior_facts *facts, const char *const *suspects);
+/* Is the file in no x86-64 kernel? */
+bool prior_is_outside(const char *file);
 
 #endif

@@ -22,6 +22,7 @@ void bisect_range_free(struct bisect_range *r)
 	g_free(r->changes);
 	dag_free(r->dag);
 	g_free(r->prior);
+	g_free(r->beside);
 	g_free(r);
 }
 
@@ -65,10 +66,12 @@ bool bisect_range_commits(const struct history *h, bool fix, const char *const *
 
 		r->changes[i] = (struct bisect_change){ g_strdup(c->id), g_strdup(c->subject),
 							dag_n_parents(r->dag, i) > 1 };
-		r->prior[i] = prior_of_change(r->changes[i].merge, (const char *const *)c->files,
-					      suspects);
+		r->prior[i] = prior_of_change(
+			&(struct prior_facts){ .merge = r->changes[i].merge, .fixes = c->fixes,
+					       .files = (const char *const *)c->files }, suspects);
 	}
 	r->changes[h->n].id = g_strdup(h->from);
+	r->beside = g_strdup(h->beside);
 	if (!check_tip(r, error))
 		return false;
 	*ret = g_steal_pointer(&r);
@@ -120,8 +123,8 @@ json_t *bisect_range_json(const struct bisect_range *r)
 
 	for (unsigned i = 0; i <= r->n; i++)
 		json_array_append_new(changes, change_json(r, i));
-	return json_pack("{s:b, s:b, s:o}", "commits", (int)r->commits, "fix", (int)r->fix,
-			 "changes", changes);
+	return json_pack("{s:b, s:b, s:s*, s:o}", "commits", (int)r->commits, "fix", (int)r->fix,
+			 "beside", r->beside, "changes", changes);
 }
 
 static bool bad(GError **error, const char *what)
@@ -164,6 +167,7 @@ static bool read_change(struct bisect_range *r, unsigned i, const json_t *json, 
 bool bisect_range_parse(const json_t *json, struct bisect_range **ret, GError **error)
 {
 	const json_t *changes = json_object_get(json, "changes");
+	const json_t *beside = json_object_get(json, "beside");
 	size_t n = json_array_size(changes);
 	g_autoptr(GArray) first = g_array_new(FALSE, TRUE, sizeof(unsigned));
 	g_autoptr(GArray) parents = g_array_new(FALSE, TRUE, sizeof(unsigned));
@@ -172,8 +176,11 @@ bool bisect_range_parse(const json_t *json, struct bisect_range **ret, GError **
 
 	if (n < 2 || n > DAG_NODES_MAX)
 		return bad(error, "changes");
+	if (beside && !is_text(beside))
+		return bad(error, "beside");
 	r = range_new(n - 1, json_is_true(json_object_get(json, "commits")),
 		      json_is_true(json_object_get(json, "fix")));
+	r->beside = g_strdup(json_string_value(beside));
 	for (unsigned i = 0; i <= r->n; i++) {
 		g_array_append_val(first, parents->len);
 		if (!read_change(r, i, json_array_get(changes, i), parents, error))

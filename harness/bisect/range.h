@@ -28,6 +28,8 @@ struct bisect_range {
 	struct bisect_change *changes;	/* n + 1: the last one is the other end */
 	struct dag *dag;
 	double *prior;		/* n */
+	char *beside;		/* commit that was named as the old end and is none: changes[n] is where
+				 * the two parted; or NULL */
 };
 typedef struct bisect_range bisect_range;
 void bisect_range_free(struct bisect_range *r);

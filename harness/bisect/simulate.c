@@ -28,13 +28,17 @@ struct sim {
 	bisect_belief *belief;
 	double *make_s, *untestable, *built_at_s; /* n + 1 */
 	uint8_t *known;                           /* n + 1, of enum testable */
+	bool guesses;                             /* there may be kernels that cannot be tested */
+	bool rounds; /* guests start and are waited for together, kernels are made before */
+	bool coarse;
+	int64_t deadline_us;
 	struct slot slots[WORKERS_MAX];
 	unsigned n_slots;
 	double now_s;
 	struct sim_outcome outcome;
 };
 
-static void sim_open(struct sim *s, struct world *w, double confidence, bool trusting)
+static void sim_made_up(struct sim *s, struct world *w, double confidence, bool trusting)
 {
 	const struct world_params *p = w->params;
 	double run_s = p->form == BISECT_RUNS ? 1 : p->run_s;
@@ -55,7 +59,29 @@ static void sim_open(struct sim *s, struct world *w, double confidence, bool tru
 					  .boot_s = p->boot_s,
 					  .make_s = s->make_s,
 					  .untestable = s->untestable };
+	s->guesses = p->untestable > 0;
 	s->n_slots = CLAMP(p->workers, 1, WORKERS_MAX);
+}
+
+static void sim_go_on(struct sim *s, struct world *w, const struct sim_start *start)
+{
+	size_t n = w->dag->n + 1;
+
+	s->world = w;
+	s->goal = *start->goal;
+	s->goal.calibrate_max = INFINITY;
+	s->belief = bisect_belief_copy(start->belief);
+	s->make_s = g_memdup2(start->costs->make_s, n * sizeof(double));
+	s->untestable = g_memdup2(start->costs->untestable, n * sizeof(double));
+	s->built_at_s = g_new0(double, n);
+	s->known = g_memdup2(start->known, n);
+	s->costs = *start->costs;
+	s->costs.make_s = s->make_s;
+	s->costs.untestable = s->untestable;
+	s->guesses = s->rounds = true;
+	s->coarse = start->coarse;
+	s->deadline_us = start->deadline_us;
+	s->n_slots = CLAMP(start->costs->jobs, 1, WORKERS_MAX);
 }
 
 static void sim_close(struct sim *s)
@@ -67,40 +93,82 @@ static void sim_close(struct sim *s)
 	g_free(s->known);
 }
 
+/* In a round the guests that have a kernel wait for the next one's. */
+static void make(struct sim *s, struct slot *slot)
+{
+	unsigned node = slot->test.node;
+	double make_s = s->make_s[node] * (slot->broken ? BUILD_FAILS_S : 1);
+
+	s->outcome.builds++;
+	s->make_s[node] = 0;
+	s->built_at_s[node] = s->now_s + make_s;
+	if (!s->rounds)
+		return;
+	for (unsigned i = 0; i < s->n_slots; i++)
+		s->slots[i].end_s += s->slots[i].busy ? make_s : 0;
+	s->now_s += make_s;
+}
+
+/* The test's run, or runs: to the first failure. Returns what they take. */
+static double do_runs(struct sim *s, struct slot *slot)
+{
+	const struct world_params *p = s->world->params;
+	unsigned node = slot->test.node, n = slot->test.length;
+	double one, runs = 0;
+
+	if (p->form == BISECT_TIME) {
+		s->outcome.runs++;
+		slot->failed = world_test(s->world, node, slot->test.length, &slot->had);
+		return p->boot_s + slot->had;
+	}
+	while (!slot->failed && runs < n) {
+		slot->failed = world_test(s->world, node, 1, &one);
+		runs++;
+	}
+	slot->had = runs - slot->failed;
+	s->outcome.runs += runs;
+	return runs * (p->boot_s + p->run_s);
+}
+
 /* One run of the test's plan: what comes next is decided by what it gives. */
 static void start(struct sim *s, struct slot *slot, struct bisect_test test)
 {
-	const struct world_params *p = s->world->params;
-	bool runs = p->form == BISECT_RUNS;
+	bool runs = s->world->params->form == BISECT_RUNS;
 
-	*slot = (struct slot){ .busy = true, .test = test, .broken = s->world->broken[test.node] };
-	if (runs)
+	*slot = (struct slot){ .test = test, .broken = s->world->broken[test.node] };
+	if (runs && !s->coarse)
 		slot->test.length = 1;
-	if (s->make_s[test.node] > 0) {
-		s->built_at_s[test.node] =
-			s->now_s + s->make_s[test.node] * (slot->broken ? BUILD_FAILS_S : 1);
-		s->make_s[test.node] = 0;
-		s->outcome.builds++;
-	}
+	if (s->costs.unkept)
+		s->outcome.builds += s->known[test.node] == TESTABLE_UNKNOWN;
+	else if (s->make_s[test.node] > 0)
+		make(s, slot);
+	slot->busy = true;
 	slot->end_s = fmax(s->now_s, s->built_at_s[test.node]);
-	if (slot->broken)
-		return;
-	s->outcome.runs++;
-	slot->failed = world_test(s->world, test.node, slot->test.length, &slot->had);
-	slot->end_s += p->boot_s + (runs ? p->run_s : slot->had);
+	if (!slot->broken)
+		slot->end_s += do_runs(s, slot);
 }
 
-/* Most worlds have no such kernels: nothing to guess there. */
+/* Most made-up worlds have no such kernels: nothing to guess there. */
 static void note_testable(struct sim *s, unsigned node, bool yes)
 {
 	unsigned n = s->world->dag->n;
 	uint8_t now = yes ? TESTABLE_YES : TESTABLE_NO;
 
-	if (s->known[node] == now || s->world->params->untestable <= 0)
+	if (!s->guesses || s->known[node] == now || s->known[node] == TESTABLE_YES)
 		return;
 	s->known[node] = now;
 	untestable_guess(s->known, n, s->untestable);
 	s->untestable[n] = s->known[n] == TESTABLE_NO;
+}
+
+/* What a run had that failed is told for time alone; runs that survived stand beside it. */
+static void see(struct sim *s, const struct slot *slot)
+{
+	bool passed = slot->failed && s->coarse && s->world->params->form == BISECT_RUNS;
+
+	if (passed && slot->had > 0)
+		bisect_see(s->belief, slot->test.node, false, slot->had);
+	bisect_see(s->belief, slot->test.node, slot->failed, slot->had);
 }
 
 static void finish(struct sim *s, struct slot *slot)
@@ -110,7 +178,7 @@ static void finish(struct sim *s, struct slot *slot)
 	s->now_s = slot->end_s;
 	slot->busy = false;
 	if (!slot->broken) {
-		bisect_see(s->belief, node, slot->failed, slot->had);
+		see(s, slot);
 		bisect_update(s->belief);
 	}
 	note_testable(s, node, !slot->broken);
@@ -181,25 +249,56 @@ static bool is_wrong(struct sim *s, const struct bisect_step *step)
 	return true;
 }
 
+/* From where it stands to the answer. */
+static struct sim_outcome play(struct sim *s)
+{
+	struct bisect_step step = { 0 };
+	struct slot *ended;
+
+	for (;;) {
+		if (!s->rounds || !first_to_end(s))
+			step = fill(s);
+		ended = first_to_end(s);
+		if (!ended)
+			break;
+		finish(s, ended);
+		if (s->deadline_us && clock_now_us(&clock_monotonic) > s->deadline_us)
+			return (struct sim_outcome){ .answer = BISECT_OPEN };
+	}
+	s->outcome.answer = step.answer;
+	s->outcome.wrong = is_wrong(s, &step);
+	s->outcome.wall_s = s->now_s;
+	return s->outcome;
+}
+
 static struct sim_outcome kbisect(struct world *w, double confidence, bool trusting)
 {
 	struct sim s = { 0 };
-	struct bisect_step step;
-	struct slot *ended;
+	struct sim_outcome outcome;
 
-	sim_open(&s, w, confidence, trusting);
-	for (;;) {
-		step = fill(&s);
-		ended = first_to_end(&s);
-		if (!ended)
-			break;
-		finish(&s, ended);
-	}
-	s.outcome.answer = step.answer;
-	s.outcome.wrong = is_wrong(&s, &step);
-	s.outcome.wall_s = s.now_s;
+	sim_made_up(&s, w, confidence, trusting);
+	outcome = play(&s);
 	sim_close(&s);
-	return s.outcome;
+	return outcome;
+}
+
+struct sim_outcome simulate_from(const struct sim_start *start, uint64_t seed)
+{
+	const struct bisect_belief *b = start->belief;
+	struct world_params params = { .n = b->dag->n,
+				       .form = b->model->form,
+				       .fix = b->model->fix,
+				       .p = start->p,
+				       .boot_s = start->boot_s,
+				       .run_s = start->run_s };
+	g_autoptr(world) w = world_given(&params, b->dag, start->culprit, start->known, seed);
+	struct sim s = { 0 };
+	struct sim_outcome outcome;
+
+	sim_go_on(&s, w, start);
+	outcome = play(&s);
+	sim_close(&s);
+	return outcome;
 }
 
 /* --- git bisect ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include "bisect/state.h"
 
 #include "bisect/prior.h"
+#include "bisect/symptom.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -11,6 +12,8 @@
 #define RUNS_MAX 1000000u
 #define SECONDS_MAX 1e9
 #define SHA256_DIGITS 64
+#define TEXTS_MAX 64u	/* functions, or files, that a failure points at */
+#define UNSURE_SHARE 0.2	/* of the runs that a bad end gets, where nobody has seen it fail */
 #define MAKE_SHARE 0.5	/* of the guess in what a build is thought to take, against those measured */
 
 const char *bisect_outcome_name(enum bisect_outcome outcome)
@@ -46,6 +49,9 @@ void bisect_state_free(struct bisect_state *s)
 	g_free(s->image);
 	g_ptr_array_free(s->runs, TRUE);
 	g_free(s->plan);
+	g_strfreev(s->functions);
+	g_strfreev(s->files);
+	verify_clear(&s->verify);
 	g_free(s);
 }
 
@@ -137,10 +143,17 @@ static bool on_begin(struct bisect_state *s, const json_t *json, GError **error)
 	s->model = bisect_model_default(f, f == BISECT_TIME ? run_s : 1, s->range->fix);
 	s->goal = bisect_goal_default(&s->model, confidence, run_s);
 	s->goal.verify = json_is_true(json_object_get(json, "verify"));
+	if (json_is_true(json_object_get(json, "unsure")))
+		s->goal.calibrate_max *= UNSURE_SHARE;
 	s->costs.run_s = run_s;
 	s->belief = bisect_belief_new(s->range->dag, &s->model, s->prior);
 	s->begun = true;
 	return true;
+}
+
+bool bisect_state_same_image(const struct bisect_state *s, unsigned node, unsigned other)
+{
+	return s->image[node] && s->image[other] && !strcmp(s->image[node], s->image[other]);
 }
 
 /* Two kernels with the same image are one: no change between them does anything. */
@@ -149,7 +162,7 @@ static void find_same_image(struct bisect_state *s, unsigned node)
 	unsigned n = s->range->n, other = 0;
 	g_autofree uint8_t *here = NULL, *there = NULL;
 
-	while (other <= n && (other == node || g_strcmp0(s->image[other], s->image[node])))
+	while (other <= n && (other == node || !bisect_state_same_image(s, node, other)))
 		other++;
 	if (other > n)
 		return;
@@ -159,7 +172,7 @@ static void find_same_image(struct bisect_state *s, unsigned node)
 	bisect_present_under(s->belief, other, there);
 	for (unsigned c = 0; c < n; c++)
 		if (here[c] != there[c])
-			s->prior[c] = fmin(s->prior[c], s->range->prior[c] * PRIOR_OUTSIDE);
+			s->prior[c] = fmin(s->prior[c], s->range->prior[c] * PRIOR_SAME_IMAGE);
 	bisect_update(s->belief);
 }
 
@@ -180,6 +193,11 @@ static void learn_make(struct bisect_state *s, double seconds)
 			s->make_s[i] = mean;
 }
 
+static bool is_patched(const json_t *json)
+{
+	return json_is_true(json_object_get(json, "patched"));
+}
+
 static bool on_image(struct bisect_state *s, const json_t *json, GError **error)
 {
 	const json_t *sha256 = json_object_get(json, "sha256");
@@ -191,6 +209,12 @@ static bool on_image(struct bisect_state *s, const json_t *json, GError **error)
 	if (json_string_length(sha256) != SHA256_DIGITS)
 		return refuse(error, "sha256");
 	s->make_spent_s += seconds;
+	if (is_patched(json)) {
+		s->images += !s->verify.image;
+		g_free(s->verify.image);
+		s->verify.image = g_strdup(json_string_value(sha256));
+		return true;
+	}
 	if (s->image[node])
 		return true;
 	s->image[node] = g_strdup(json_string_value(sha256));
@@ -210,10 +234,12 @@ static bool on_start(struct bisect_state *s, const json_t *json, GError **error)
 	if (!get_number(json, "test", true, &test, error) || !get_node(s, json, &node, error) ||
 	    !get_number(json, "length", true, &length, error))
 		return false;
-	if (test != s->runs->len || s->runs->len >= RUNS_MAX)
+	if (test != s->runs->len || s->runs->len >= RUNS_MAX ||
+	    (is_patched(json) && !s->verify.begun))
 		return refuse(error, "test");
 	run = g_new0(struct bisect_run, 1);
-	*run = (struct bisect_run){ .test = s->runs->len, .node = node, .length = length };
+	*run = (struct bisect_run){ .test = s->runs->len, .node = node, .length = length,
+				    .patched = is_patched(json) };
 	g_ptr_array_add(s->runs, run);
 	return true;
 }
@@ -245,6 +271,23 @@ static void see(struct bisect_state *s, unsigned node, enum bisect_outcome outco
 	bisect_update(s->belief);
 }
 
+/* Of the check: it tells nothing of the range's kernels, nor does a test of an earlier check tell
+ * anything of this one. */
+static void see_patched(struct bisect_state *s, const struct bisect_run *run)
+{
+	struct verify *v = &s->verify;
+
+	s->counts[run->outcome]++;
+	if (run->test < v->first || run->outcome == OUTCOME_LOST)
+		return;
+	v->tests++;
+	v->others += run->outcome == OUTCOME_OTHER;
+	v->seen.fails += run->outcome == OUTCOME_FAILED;
+	v->seen.had += s->model.form == BISECT_TIME ? run->had : run->outcome == OUTCOME_SURVIVED;
+	if (run->outcome == OUTCOME_UNTESTABLE && !v->why)
+		v->why = g_strdup(run->why ? run->why : "it cannot be tested");
+}
+
 static bool on_end(struct bisect_state *s, const json_t *json, GError **error)
 {
 	double test, had, seconds;
@@ -261,11 +304,14 @@ static bool on_end(struct bisect_state *s, const json_t *json, GError **error)
 	if (run->ended)
 		return lab_fail(error, LAB_ERROR_INPUT, "test %u ends twice", run->test);
 	*run = (struct bisect_run){ .test = run->test, .node = run->node, .length = run->length,
-				    .ended = true, .outcome = outcome, .had = had,
+				    .patched = run->patched, .ended = true, .outcome = outcome, .had = had,
 				    .seconds = seconds, .title = get_text(json, "title"),
 				    .hazard = get_text(json, "hazard"), .why = get_text(json, "why"), .dir = get_text(json, "dir") };
 	s->run_spent_s += seconds;
-	see(s, run->node, outcome, had);
+	if (run->patched)
+		see_patched(s, run);
+	else
+		see(s, run->node, outcome, had);
 	return true;
 }
 
@@ -299,13 +345,82 @@ static bool on_answer(struct bisect_state *s, const json_t *json, GError **error
 	return json_is_string(json_object_get(json, "answer")) || refuse(error, "answer");
 }
 
+static bool on_verify(struct bisect_state *s, const json_t *json, GError **error)
+{
+	const json_t *change = json_object_get(json, "change");
+	json_int_t value = json_integer_value(change);
+
+	if (!json_is_integer(change) || value < 0 || value >= s->range->n)
+		return refuse(error, "change");
+	verify_clear(&s->verify);
+	s->verify = (struct verify){ .begun = true, .change = value, .first = s->runs->len,
+				     .why = get_text(json, "why") };
+	return true;
+}
+
+/* --- what the failure points at ----------------------------------------------------------------- */
+
+static char **get_texts(const json_t *json, const char *key)
+{
+	const json_t *array = json_object_get(json, key);
+	size_t n = json_array_size(array);
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+	if (!json_is_array(array) || n > TEXTS_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (json_is_string(json_array_get(array, i)))
+			g_ptr_array_add(texts, g_strdup(json_string_value(json_array_get(array, i))));
+	g_ptr_array_add(texts, NULL);
+	return g_strdupv((char **)texts->pdata);
+}
+
+/* Hints add up to no more than PRIOR_MOST; a change that does nothing stays one. */
+static void suspect(struct bisect_state *s, unsigned change)
+{
+	if (s->prior[change] < s->range->prior[change] || s->prior[change] <= PRIOR_OUTSIDE)
+		return;
+	s->prior[change] = fmax(s->prior[change], fmin(s->prior[change] * PRIOR_SUSPECTED, PRIOR_MOST));
+	s->suspects++;
+}
+
+static bool check_nodes(const struct bisect_state *s, const json_t *nodes)
+{
+	json_int_t before = -1;
+
+	for (size_t i = 0; i < json_array_size(nodes); i++) {
+		const json_t *node = json_array_get(nodes, i);
+		json_int_t value = json_integer_value(node);
+
+		if (!json_is_integer(node) || value <= before || value >= s->range->n)
+			return false;
+		before = value;
+	}
+	return json_is_array(nodes);
+}
+
+static bool on_suspects(struct bisect_state *s, const json_t *json, GError **error)
+{
+	const json_t *nodes = json_object_get(json, "nodes");
+	g_auto(GStrv) functions = get_texts(json, "functions"), files = get_texts(json, "files");
+
+	if (s->functions || !functions || !files || !check_nodes(s, nodes))
+		return refuse(error, "suspects");
+	s->functions = g_steal_pointer(&functions);
+	s->files = g_steal_pointer(&files);
+	for (size_t i = 0; i < json_array_size(nodes); i++)
+		suspect(s, json_integer_value(json_array_get(nodes, i)));
+	bisect_update(s->belief);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool (*take)(struct bisect_state *s, const json_t *json, GError **error);
 } events[] = {
 	{ "begin", on_begin }, { "image", on_image }, { "start", on_start },
 	{ "end", on_end },     { "told", on_told },   { "plan", on_plan },
-	{ "answer", on_answer },
+	{ "answer", on_answer }, { "verify", on_verify }, { "suspects", on_suspects },
 };
 
 bool bisect_apply(struct bisect_state *s, const json_t *json, GError **error)
@@ -345,46 +460,10 @@ bool bisect_replay(struct bisect_state *s, const char *log, size_t len, GError *
 
 /* --- symptoms ----------------------------------------------------------------------------------- */
 
-/* "oops: general protection fault in f" and "deadlock: f <- g" as their words. */
-static char **words_of(const char *title)
-{
-	return g_strsplit_set(title ? title : "", " :<-+()'", -1);
-}
-
-/* Functions and the like: words of natural language are in any title. */
-static bool tells_much(const char *word)
-{
-	return strlen(word) >= 4 && strpbrk(word, "_0123456789") != NULL;
-}
-
-static bool share_a_function(const char *a, const char *b)
-{
-	g_auto(GStrv) in_a = words_of(a), in_b = words_of(b);
-
-	for (char **word = in_a; *word; word++)
-		if (tells_much(*word) && g_strv_contains((const char *const *)in_b, *word))
-			return true;
-	return false;
-}
-
-static bool same_kind(const char *a, const char *b)
-{
-	size_t len = strcspn(a, ":");
-
-	return len == strcspn(b, ":") && !strncmp(a, b, len);
-}
-
-static bool is_like(const struct bisect_run *run, const char *title, const char *hazard)
-{
-	if (hazard && run->hazard)
-		return !strcmp(hazard, run->hazard);
-	return run->title && title && same_kind(run->title, title) &&
-	       (!strcmp(run->title, title) || share_a_function(run->title, title));
-}
-
 bool bisect_is_symptom(const struct bisect_state *s, unsigned node, const char *title,
 		       const char *hazard, const char *pattern)
 {
+	const struct symptom here = { title, hazard };
 	unsigned bad = bisect_bad_end(s->belief);
 
 	if (pattern)
@@ -393,12 +472,44 @@ bool bisect_is_symptom(const struct bisect_state *s, unsigned node, const char *
 		return true;
 	for (guint i = 0; i < s->runs->len; i++) {
 		const struct bisect_run *run = s->runs->pdata[i];
+		const struct symptom there = { run->title, run->hazard };
 
-		if (run->ended && run->node == bad && run->outcome == OUTCOME_FAILED &&
-		    is_like(run, title, hazard))
+		if (run->ended && !run->patched && run->node == bad &&
+		    run->outcome == OUTCOME_FAILED && symptom_alike(&there, &here))
 			return true;
 	}
 	return false;
+}
+
+const char *bisect_state_title(const struct bisect_state *s)
+{
+	unsigned bad = bisect_bad_end(s->belief);
+
+	for (guint i = 0; i < s->runs->len; i++) {
+		const struct bisect_run *run = s->runs->pdata[i];
+
+		if (run->ended && !run->patched && run->node == bad && run->title &&
+		    run->outcome == OUTCOME_FAILED)
+			return run->title;
+	}
+	return NULL;
+}
+
+/* --- what is next ------------------------------------------------------------------------------- */
+
+static struct bisect_tally of_bad_end(const struct bisect_state *s)
+{
+	return s->belief->at[bisect_bad_end(s->belief)];
+}
+
+enum verify_verdict bisect_state_verdict(const struct bisect_state *s)
+{
+	return verify_judge(&s->verify, &s->model, of_bad_end(s), s->goal.confidence);
+}
+
+double bisect_state_verify_lacks(const struct bisect_state *s)
+{
+	return verify_lacks(&s->verify, &s->model, of_bad_end(s), s->goal.confidence);
 }
 
 struct bisect_step bisect_state_next(struct bisect_state *s, const struct bisect_test *pending,

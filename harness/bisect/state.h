@@ -9,8 +9,12 @@
  *	{"ev":"end","test":N,"outcome":S,"had":N,"seconds":N,"title":S,"hazard":S,"why":S,"dir":S}
  *	{"ev":"plan","text":S}				delays that every test from now on has; evidence begins anew
  *	{"ev":"told","node":N,"outcome":S}		somebody else's finding: git bisect's log
+ *	{"ev":"suspects","functions":[S],"files":[S],"nodes":[N]}	what the failure's title points at
  *	{"ev":"answer","answer":S,"change":N,"p":N}
+ *	{"ev":"verify","change":N,"why":S}		a check begins (verify.h), or cannot: `why`
  *
+ * "begin" with "unsure":true: whether the bad end fails at all is not known. "image" and "start" with
+ * "patched":true are of the check: the bad end without the change, or with it, whatever `node` says.
  * Nodes are numbers of the range, `seconds` what it took by the clock; what is not known is absent.
  */
 #ifndef KLAB_BISECT_STATE_H
@@ -19,6 +23,7 @@
 #include "bisect/next.h"
 #include "bisect/range.h"
 #include "bisect/untestable.h"
+#include "bisect/verify.h"
 
 #define BISECT_LOG_SCHEMA 1
 
@@ -36,7 +41,7 @@ const char *bisect_outcome_name(enum bisect_outcome outcome);	/* "failed", ... *
 struct bisect_run {
 	unsigned test, node;
 	double length;
-	bool ended;
+	bool ended, patched;
 	enum bisect_outcome outcome;
 	double had, seconds;
 	char *title, *hazard, *why, *dir;	/* or NULL */
@@ -57,6 +62,9 @@ struct bisect_state {
 	double make_spent_s, run_spent_s;
 	unsigned built;			/* images that took time, for what the next one will take */
 	char *plan;			/* of delays (amplify/plan.h), or NULL */
+	char **functions, **files;	/* that the failure points at; NULL: not looked for yet */
+	unsigned suspects;		/* changes that touch these */
+	struct verify verify;
 	bool begun;
 };
 typedef struct bisect_state bisect_state;
@@ -82,6 +90,13 @@ bool bisect_replay(struct bisect_state *s, const char *log, size_t len, GError *
  */
 bool bisect_is_symptom(const struct bisect_state *s, unsigned node, const char *title,
 		       const char *hazard, const char *pattern);
+/* The title of the first failure of the bad end, or NULL. */
+const char *bisect_state_title(const struct bisect_state *s);
+/* Where the check of an answer stands, and the runs or seconds that it lacks. */
+enum verify_verdict bisect_state_verdict(const struct bisect_state *s);
+double bisect_state_verify_lacks(const struct bisect_state *s);
+/* Was the image of both made, and is it the same? Then no change between them does anything. */
+bool bisect_state_same_image(const struct bisect_state *s, unsigned node, unsigned other);
 /* What to do next, and the same with tests under way. */
 struct bisect_step bisect_state_next(struct bisect_state *s, const struct bisect_test *pending,
 				     unsigned n_pending, GRand *rand);

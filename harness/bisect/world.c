@@ -15,7 +15,7 @@ void world_free(struct world *w)
 {
 	if (!w)
 		return;
-	dag_free(w->dag);
+	dag_free(w->made);
 	g_free(w->rate);
 	g_free(w->broken);
 	g_free(w->present);
@@ -144,26 +144,56 @@ static void set_broken(struct world *w)
 
 static void set_present(struct world *w)
 {
-	for (unsigned t = 0; t < w->dag->n; t++)
-		w->present[t] = dag_has(w->dag, t, w->culprit) != w->params->fix;
-	w->present[w->dag->n] = w->params->fix;
+	const struct dag *d = w->dag;
+
+	/* who has it, then who fails by it; parents come first */
+	for (unsigned t = 0; t < d->n; t++) {
+		w->present[t] = t == w->culprit;
+		for (unsigned i = d->first[t]; i < d->first[t + 1]; i++)
+			w->present[t] |= w->present[d->parents[i]];
+	}
+	for (unsigned t = 0; w->params->fix && t < d->n; t++)
+		w->present[t] = !w->present[t];
+	w->present[d->n] = w->params->fix;
+}
+
+static struct world *empty(const struct world_params *params, uint64_t seed)
+{
+	guint32 seeds[] = { (guint32)seed, (guint32)(seed >> 32) };
+	struct world *w = g_new0(struct world, 1);
+
+	w->params = params;
+	w->rand = g_rand_new_with_seed_array(seeds, G_N_ELEMENTS(seeds));
+	w->rate = g_new(double, params->n + 1);
+	w->broken = g_new0(bool, params->n + 1);
+	w->present = g_new0(uint8_t, params->n + 1);
+	return w;
 }
 
 struct world *world_new(const struct world_params *params, uint64_t seed)
 {
-	guint32 seeds[] = { (guint32)seed, (guint32)(seed >> 32) };
-	struct world *w = g_new0(struct world, 1);
+	struct world *w = empty(params, seed);
 	unsigned n = params->n;
 
-	w->params = params;
-	w->rand = g_rand_new_with_seed_array(seeds, G_N_ELEMENTS(seeds));
-	w->dag = params->merges ? world_history(n, w->rand) : dag_chain(n);
-	w->rate = g_new(double, n + 1);
-	w->broken = g_new0(bool, n + 1);
-	w->present = g_new0(uint8_t, n + 1);
+	w->dag = w->made = params->merges ? world_history(n, w->rand) : dag_chain(n);
 	w->culprit = g_rand_int_range(w->rand, 0, n);
 	set_rates(w);
 	set_broken(w);
+	set_present(w);
+	return w;
+}
+
+struct world *world_given(const struct world_params *params, const struct dag *dag,
+			  unsigned culprit, const uint8_t *known, uint64_t seed)
+{
+	struct world *w = empty(params, seed);
+
+	w->dag = dag;
+	w->culprit = culprit;
+	for (unsigned i = 0; i <= dag->n; i++) {
+		w->rate[i] = params->p;
+		w->broken[i] = known[i] == TESTABLE_NO;
+	}
 	set_present(w);
 	return w;
 }

@@ -8,6 +8,7 @@
 #define KLAB_BISECT_WORLD_H
 
 #include "bisect/choose.h"
+#include "bisect/untestable.h"
 
 struct world_params {
 	unsigned n;  /* changes */
@@ -27,8 +28,9 @@ struct world_params {
 
 struct world {
 	const struct world_params *params;
-	struct dag *dag;
-	unsigned culprit; /* or fix; it can be tested, as can its parents */
+	const struct dag *dag;
+	struct dag *made; /* the same, or NULL: it was given */
+	unsigned culprit; /* or fix; in a made one it can be tested, as can its parents */
 	double *rate;     /* n + 1: of failures, if the bug is there */
 	bool *broken;     /* n + 1: untestable */
 	uint8_t *present; /* n + 1 */
@@ -39,6 +41,10 @@ void world_free(struct world *w);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(world, world_free)
 
 struct world *world_new(const struct world_params *params, uint64_t seed);
+/* A history that is there (borrowed, of `n` changes), with its culprit; `known` (n + 1, of enum
+ * testable) says which kernels cannot be tested. The rate is `p` everywhere. */
+struct world *world_given(const struct world_params *params, const struct dag *dag,
+			  unsigned culprit, const uint8_t *known, uint64_t seed);
 /* Test a kernel for one run, or `length` seconds. Returns whether it failed; *ret_had is what it
  * survived (TIME: up to its failure). */
 bool world_test(struct world *w, unsigned node, double length, double *ret_had);

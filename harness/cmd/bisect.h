@@ -6,6 +6,8 @@
  *	range.json	the range (bisect/range.h)
  *	log.jsonl	what happened (bisect/state.h): append only, a record is on the disk before the
  *			next step
+ *	verify.patch	the answer, to be taken out of the bad end or put into it
+ *	commits/	after builds: the bisection of the commits between two of them, a folder like this
  *	tests/		the tests' runs: journals, as klab run makes them; or what a command printed
  *	report.md, posterior.svg
  */
@@ -16,11 +18,14 @@
 #include "cmd/cmd.h"
 #include "cmd/lab.h"
 
+#define BISECT_PATCHED_REF "refs/klab/patched"	/* in the clone: the bad end with verify.patch */
+
 struct bisect_request {
 	char *git;		/* repository, or NULL: kernels of the catalogue */
 	char *good, *bad;	/* commits or kernels; of a fix: `good` is the newer one */
 	char **kernels;		/* in order, or NULL */
-	gboolean fix, first_parent, check_ends;
+	gboolean fix, first_parent, check_ends, verify;
+	gboolean unsure;	/* nobody has seen the bad end fail */
 	char **paths, **suspects;
 	char *command;		/* of the user's, or NULL: a probe */
 	gboolean images;	/* kernels are built, or pulled, for the command */
@@ -61,6 +66,7 @@ bool bisect_session_log(struct bisect_session *s, json_t *json, GError **error);
 /* A test to be done, and what it gave. */
 struct bisect_try {
 	unsigned test, node;
+	bool patched;		/* of the check: the bad end with verify.patch */
 	double length;
 	enum bisect_outcome outcome;
 	double had, seconds;
@@ -72,15 +78,54 @@ void bisect_try_clear(struct bisect_try *t);
 struct bisect_tester {
 	/* Have the kernel; its sha256 in *ret (NULL: this tester needs none). LAB_ERROR_INPUT: it cannot
 	 * be built, which is an answer about this kernel; other errors end the bisection. */
-	bool (*make)(struct bisect_session *s, unsigned node, char **ret_sha256, GError **error);
+	bool (*make)(struct bisect_session *s, unsigned node, bool patched, char **ret_sha256,
+		     GError **error);
 	/* Do `n` tests, at once as far as it can; all are answered when it returns true.
 	 * LAB_ERROR_INTERRUPTED: some are not (OUTCOME_LOST). */
 	bool (*run)(struct bisect_session *s, struct bisect_try *tries, unsigned n, GError **error);
 };
 extern const struct bisect_tester bisect_tester_command, bisect_tester_probe;
 
-/* The kernel of a node, made or fetched. */
-bool bisect_kernel(struct bisect_session *s, unsigned node, struct kernel **ret, GError **error);
+/* The kernel of a node, made or fetched; with `patched` it has verify.patch in it. */
+bool bisect_kernel(struct bisect_session *s, unsigned node, bool patched, struct kernel **ret,
+		   GError **error);
+/* The same as struct bisect_tester's make(). */
+bool bisect_make(struct bisect_session *s, unsigned node, bool patched, char **ret_sha256,
+		 GError **error);
+/* A clone that shares its objects with the repository, in the session's folder; the caller frees the
+ * path. NULL: an error. */
+char *bisect_clone(const struct bisect_session *s, GError **error);
+/* Write down, do and write down `n` tests whose nodes and lengths are set; *lost counts those in a row
+ * that said nothing, and too many are an error. The caller clears them. */
+bool bisect_tests(struct bisect_session *s, struct bisect_try *tries, unsigned n, unsigned *lost,
+		  GError **error);
+const struct bisect_tester *bisect_tester_of(const struct bisect_session *s);
+
+/* Once the bad end has failed: the changes that touch what its title names (bisect_suspects.c). */
+bool bisect_suspect(struct bisect_session *s, GError **error);
+/* Is the answer right? The bad end without the change, or with the fix, must survive
+ * (bisect_verify.c). */
+bool bisect_verify(struct bisect_session *s, const struct bisect_step *step, GError **error);
+/*
+ * On a terminal a board tells what is done while it takes its time: `n` tests of a phase, or kernels that
+ * are made for them. Nothing of `s` is looked at in between.
+ */
+void bisect_tell_begin(const struct bisect_session *s, const char *phase,
+		       const struct bisect_test *tests, unsigned n, bool making);
+void bisect_tell_end(void);
+/* What it will take, as text or JSON; `step` is what comes next. The caller frees. */
+char *bisect_tell_plan(const struct bisect_session *s, const struct bisect_step *step, bool json);
+/* The commits between two ends. */
+bool bisect_range_of_commits(const struct bisect_request *req, struct bisect_range **ret,
+			     GError **error);
+/*
+ * After builds, where one was found and a tree is given: the bisection of its commits, begun or gone on
+ * with, which takes the lab over; or *ret_why: they cannot be told. The caller frees either.
+ */
+bool bisect_commits_open(struct bisect_session *s, const struct bisect_step *step,
+			 struct bisect_session **ret, char **ret_why, GError **error);
+/* What its answer says of the builds; the caller frees. */
+char *bisect_commits_said(const struct bisect_session *s, const struct bisect_step *step);
 /*
  * Build ahead what is likely to be tested after the tests under way, unless the guests need all host
  * CPUs (or as --prebuild says). Before another kernel is built, the builder must yield.

@@ -18,11 +18,6 @@
 #define EXIT_ABORT 128
 #define OUTPUT_MAX (4u << 20)
 
-static char *tree_of(const struct bisect_session *s)
-{
-	return g_build_filename(s->dir, "tree", NULL);
-}
-
 static bool ask(const char *where, const char *const *args, GError **error)
 {
 	g_autofree char *said = git_ask(where, args, OUTPUT_MAX, error);
@@ -31,40 +26,44 @@ static bool ask(const char *where, const char *const *args, GError **error)
 }
 
 /* Objects stay where they are; half a clone is made anew. */
-static bool have_tree(const struct bisect_session *s, const char *tree, GError **error)
+char *bisect_clone(const struct bisect_session *s, GError **error)
 {
-	g_autofree char *done = g_build_filename(tree, ".git", "klab-cloned", NULL);
+	g_autofree char *tree = g_build_filename(s->dir, "tree", NULL);
+	g_autofree char *git_dir = g_build_filename(tree, ".git", NULL);
+	g_autofree char *done = g_build_filename(git_dir, "klab-cloned", NULL);
 	const char *const clone[] = { "clone", "--quiet", "--shared", "--no-checkout", "--",
 				      s->req.git, tree, NULL };
 
-	if (g_file_test(done, G_FILE_TEST_EXISTS))
-		return true;
-	return fs_remove(tree, error) && ask(s->dir, clone, error) &&
-	       fs_write(done, "", 0, error);
+	if (!g_file_test(done, G_FILE_TEST_EXISTS) &&
+	    (!fs_remove(tree, error) || !ask(s->dir, clone, error) || !fs_write(done, "", 0, error)))
+		return NULL;
+	git_drop_locks(git_dir); /* the session's lock is held */
+	return g_steal_pointer(&tree);
 }
 
-static bool check_out(const struct bisect_session *s, const char *tree, unsigned node,
+/* A patched kernel has a commit of its own, so that the folder never holds half of a patch. */
+static bool check_out(const struct bisect_session *s, const struct bisect_try *t, char **ret_tree,
 		      GError **error)
 {
-	g_autofree char *git_dir = g_build_filename(tree, ".git", NULL);
+	const char *commit = t->patched ? BISECT_PATCHED_REF : s->range->changes[t->node].id;
 	const char *const checkout[] = { "-c", "advice.detachedHead=false", "checkout", "--quiet",
-					 "--force", "--detach", s->range->changes[node].id, NULL };
+					 "--force", "--detach", commit, NULL };
 
-	if (!have_tree(s, tree, error))
-		return false;
-	git_drop_locks(git_dir); /* the session's lock is held */
-	return ask(tree, checkout, error);
+	*ret_tree = bisect_clone(s, error);
+	return *ret_tree && ask(*ret_tree, checkout, error);
 }
 
-/* KBISECT_COMMIT or KBISECT_KERNEL; KBISECT_IMAGE, KBISECT_RELEASE with --images. */
-static GPtrArray *environment(const struct bisect_session *s, unsigned node,
+/* KBISECT_COMMIT or KBISECT_KERNEL; KBISECT_IMAGE, KBISECT_RELEASE with --images; KBISECT_PATCH. */
+static GPtrArray *environment(const struct bisect_session *s, const struct bisect_try *t,
 			      const struct kernel *kernel)
 {
 	GPtrArray *env = g_ptr_array_new_with_free_func(g_free);
 
 	g_ptr_array_add(env, g_strdup_printf("%s=%s", s->range->commits ? "KBISECT_COMMIT" :
 									   "KBISECT_KERNEL",
-					     s->range->changes[node].id));
+					     s->range->changes[t->node].id));
+	if (t->patched)
+		g_ptr_array_add(env, g_strdup_printf("KBISECT_PATCH=%s/verify.patch", s->dir));
 	if (kernel) {
 		g_ptr_array_add(env, g_strdup_printf("KBISECT_IMAGE=%s", kernel->image));
 		g_ptr_array_add(env, g_strdup_printf("KBISECT_RELEASE=%s", kernel->release));
@@ -121,7 +120,7 @@ static bool keep_output(const struct bisect_session *s, struct bisect_try *t, co
 static bool run_one(struct bisect_session *s, struct bisect_try *t, GError **error)
 {
 	const char *const argv[] = { "sh", "-c", s->req.command, NULL };
-	g_autofree char *tree = tree_of(s), *output = NULL;
+	g_autofree char *tree = NULL, *output = NULL;
 	g_autoptr(kernel) kernel = NULL;
 	g_autoptr(GPtrArray) env = NULL;
 	g_autoptr(GError) own = NULL;
@@ -131,13 +130,13 @@ static bool run_one(struct bisect_session *s, struct bisect_try *t, GError **err
 	int status = 0;
 	bool ran;
 
-	if (s->range->commits && !check_out(s, tree, t->node, error))
+	if (s->range->commits && !check_out(s, t, &tree, error))
 		return false;
-	if (s->req.images && !bisect_kernel(s, t->node, &kernel, error))
+	if (s->req.images && !bisect_kernel(s, t->node, t->patched, &kernel, error))
 		return false;
-	env = environment(s, t->node, kernel);
+	env = environment(s, t, kernel);
 	spec.env = (const char *const *)env->pdata;
-	spec.cwd = s->range->commits ? tree : NULL;
+	spec.cwd = tree;
 	ran = proc_run(&spec, &output, &status, &own);
 	t->seconds = (g_get_monotonic_time() - began) / 1e6;
 	if (!(ran ? judge(s, t, status, error) : judge_error(t, &own, error)))
@@ -153,17 +152,11 @@ static bool run_tests(struct bisect_session *s, struct bisect_try *tries, unsign
 	return true;
 }
 
-static bool make(struct bisect_session *s, unsigned node, char **ret_sha256, GError **error)
+static bool make(struct bisect_session *s, unsigned node, bool patched, char **ret_sha256,
+		 GError **error)
 {
-	g_autoptr(kernel) kernel = NULL;
-
 	*ret_sha256 = NULL;
-	if (!s->req.images)
-		return true;
-	if (!bisect_kernel(s, node, &kernel, error))
-		return false;
-	*ret_sha256 = g_strdup(kernel->sha256);
-	return true;
+	return !s->req.images || bisect_make(s, node, patched, ret_sha256, error);
 }
 
 const struct bisect_tester bisect_tester_command = { .make = make, .run = run_tests };

@@ -6,36 +6,134 @@
 #include "cmd/bisect.h"
 
 #include "base/fs.h"
+#include "cmd/board.h"
 #include "bisect/gitlog.h"
 #include "report/bisect.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define GITLOG_MAX (16u << 20)
 #define SURELY 0.01	/* of the bug, below which a kernel is called good */
 
 /* --- status ------------------------------------------------------------------------------------- */
 
+/* What whoever works in the folder does just now, as far as the folder tells. */
+struct at_work {
+	const char *state; /* "running", "stopped", "done" */
+	const char *phase;
+	const struct bisect_run *run; /* the test, or NULL */
+	double since_s;		      /* that it takes by now */
+};
+
+/* Its lock is free unless somebody works there. */
+static bool is_running(const struct bisect_session *s)
+{
+	g_autofree char *path = g_build_filename(s->dir, "lock", NULL);
+	g_autoptr(GError) why = NULL;
+	auto_fd lock = fs_lock(path, 0, &why);
+
+	return g_error_matches(why, LAB_ERROR, LAB_ERROR_TIMEOUT);
+}
+
+/* Seconds of the host's clock. */
+static double changed_at(const struct bisect_session *s, const char *name)
+{
+	g_autofree char *path = g_build_filename(s->dir, name, NULL);
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_mtim.tv_sec + st.st_mtim.tv_nsec / 1e9;
+}
+
+/* The last event is the begin of what is under way; but what was begun before the lock was taken was
+ * cut short. */
+static struct at_work look(const struct bisect_session *s, const struct bisect_step *step)
+{
+	double begun = changed_at(s, "lock"), logged = changed_at(s, "log.jsonl");
+	const GPtrArray *runs = s->state->runs;
+	const struct bisect_run *last = runs->len ? runs->pdata[runs->len - 1] : NULL;
+	struct at_work w = { .state = "running", .phase = bisect_phase_name(step->phase),
+			     .since_s = MAX(0, g_get_real_time() / 1e6 - MAX(begun, logged)) };
+
+	if (!is_running(s)) {
+		w.state = step->phase == BISECT_DONE ? "done" : "stopped";
+		return w;
+	}
+	if (last && !last->ended && logged >= begun) {
+		w.run = last;
+		w.phase = last->patched ? "verify" : w.phase;
+	}
+	return w;
+}
+
+static char *at_work_words(const struct bisect_session *s, const struct at_work *w,
+			   const struct bisect_step *step)
+{
+	unsigned node = w->run ? w->run->node : step->test.node;
+	g_autofree char *name = NULL;
+
+	if (!strcmp(w->state, "done"))
+		return NULL;
+	if (!strcmp(w->state, "stopped"))
+		return g_strdup_printf("%s, stopped: kbisect run --resume %s goes on", w->phase, s->dir);
+	if (!w->run && step->phase == BISECT_DONE)
+		return g_strdup("an answer, at work on what follows from it");
+	name = bisect_range_name(s->range, node);
+	if (w->run)
+		return g_strdup_printf("%s, at work: test %u is of %s, for %.0f s by now", w->phase,
+				       w->run->test + 1, name, w->since_s);
+	return g_strdup_printf("%s, at work: %s is made, for %.0f s by now", w->phase, name, w->since_s);
+}
+
+static char *status_json(const struct bisect_session *s, const struct at_work *w,
+			 const struct bisect_step *step)
+{
+	json_t *doc = bisect_json(s->range, s->state, step);
+	char *raw, *text;
+
+	json_object_set_new(doc, "dir", json_string(s->dir));
+	json_object_set_new(doc, "state", json_string(w->state));
+	if (w->run)
+		json_object_set_new(doc, "now", json_pack("{s:i, s:s, s:f}", "test", (int)w->run->test,
+							  "id", s->range->changes[w->run->node].id,
+							  "since_s", w->since_s));
+	raw = json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+	text = g_strconcat(raw, "\n", NULL);
+	free(raw);
+	json_decref(doc);
+	return text;
+}
+
+/* Of builds: the bisection of commits that follows has a folder of its own. */
+static void add_commits(const struct bisect_session *s, char **text)
+{
+	g_autofree char *range = g_build_filename(s->dir, "commits", "range.json", NULL);
+	char *longer;
+
+	if (!g_file_test(range, G_FILE_TEST_EXISTS))
+		return;
+	longer = g_strdup_printf("%s\nthe commits of that build: kbisect status %s/commits\n", *text, s->dir);
+	g_free(*text);
+	*text = longer;
+}
+
 static bool status(const char *dir, bool json, GError **error)
 {
 	g_autoptr(bisect_session) s = NULL;
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *now = NULL;
 	struct bisect_step step;
+	struct at_work w;
 
 	if (!bisect_session_open(dir, false, &s, error))
 		return false;
 	step = bisect_state_next(s->state, NULL, 0, NULL);
-	if (json) {
-		json_t *doc = bisect_json(s->range, s->state, &step);
-		char *raw = json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-
-		text = g_strconcat(raw, "\n", NULL);
-		free(raw);
-		json_decref(doc);
-	} else {
-		text = bisect_text(s->range, s->state, &step);
-	}
+	w = look(s, &step);
+	now = at_work_words(s, &w, &step);
+	text = json ? status_json(s, &w, &step) :
+		      bisect_status_text(s->range, s->state, &step, now, board_utf8());
+	if (!json)
+		add_commits(s, &text);
 	return cmd_output("-", text, strlen(text), error);
 }
 

@@ -65,7 +65,7 @@ static bool build_node(const char *dir, int node, GError **error)
 
 	return bisect_session_open(dir, false, &s, error) &&
 	       fs_write(path, text, strlen(text), error) &&
-	       bisect_kernel(s, node, &kernel, error);
+	       bisect_kernel(s, node, false, &kernel, error);
 }
 
 static bool prebuild(const char *dir, GError **error)

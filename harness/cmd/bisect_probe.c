@@ -26,10 +26,13 @@ static bool catalogue_kernel(struct bisect_session *s, const char *id, struct ke
 	       kernel_fetch(specs->pdata[0], &cmd_progress, ret, error);
 }
 
-bool bisect_kernel(struct bisect_session *s, unsigned node, struct kernel **ret, GError **error)
+bool bisect_kernel(struct bisect_session *s, unsigned node, bool patched, struct kernel **ret,
+		   GError **error)
 {
 	const struct bisect_change *change = &s->range->changes[node];
 	g_autofree char *name = bisect_range_name(s->range, node);
+	g_autofree char *patch = g_build_filename(s->dir, "verify.patch", NULL);
+	char *patches[] = { patch, NULL };
 	const struct kernel_spec spec = {
 		.id = name,
 		.source = (char *)"git",
@@ -38,6 +41,7 @@ bool bisect_kernel(struct bisect_session *s, unsigned node, struct kernel **ret,
 		.ref = change->id,
 		.config = s->req.config_fragment,
 		.compiler = s->req.compiler,
+		.patches = patched ? patches : NULL,
 		.anonymous = true,
 	};
 
@@ -45,12 +49,13 @@ bool bisect_kernel(struct bisect_session *s, unsigned node, struct kernel **ret,
 				   catalogue_kernel(s, change->id, ret, error);
 }
 
-static bool make(struct bisect_session *s, unsigned node, char **ret_sha256, GError **error)
+bool bisect_make(struct bisect_session *s, unsigned node, bool patched, char **ret_sha256,
+		 GError **error)
 {
 	g_autoptr(kernel) kernel = NULL;
 	g_autoptr(GError) own = NULL;
 
-	if (bisect_kernel(s, node, &kernel, &own)) {
+	if (bisect_kernel(s, node, patched, &kernel, &own)) {
 		*ret_sha256 = g_strdup(kernel->sha256);
 		return true;
 	}
@@ -83,7 +88,7 @@ static bool plan_cell(struct bisect_session *s, const struct bisect_try *t,
 	};
 
 	if (!probes_select(s->lab->probes, names, &probes, error) ||
-	    !bisect_kernel(s, t->node, &kernel, error))
+	    !bisect_kernel(s, t->node, t->patched, &kernel, error))
 		return false;
 	g_free(kernel->id);	/* a kernel can be tested twice in a round */
 	kernel->id = g_strdup_printf("test%u", t->test);
@@ -106,13 +111,13 @@ static bool plan_cells(struct bisect_session *s, struct bisect_try *tries, unsig
 
 /* --- outcomes ----------------------------------------------------------------------------------- */
 
-static bool lost_before(const struct bisect_state *state, unsigned node, const char *why)
+static bool lost_before(const struct bisect_state *state, const struct bisect_try *t, const char *why)
 {
 	for (guint i = 0; i < state->runs->len; i++) {
 		const struct bisect_run *run = state->runs->pdata[i];
 
-		if (run->ended && run->node == node && run->outcome == OUTCOME_LOST &&
-		    !g_strcmp0(run->why, why))
+		if (run->ended && run->node == t->node && run->patched == t->patched &&
+		    run->outcome == OUTCOME_LOST && !g_strcmp0(run->why, why))
 			return true;
 	}
 	return false;
@@ -123,7 +128,7 @@ static void judge_infra(const struct bisect_session *s, const struct verdict *v,
 {
 	t->why = g_strdup(v->reason);
 	t->outcome = OUTCOME_LOST;
-	if (v->infra == INFRA_BOOT_LOST && lost_before(s->state, t->node, v->reason))
+	if (v->infra == INFRA_BOOT_LOST && lost_before(s->state, t, v->reason))
 		t->outcome = OUTCOME_UNTESTABLE;
 }
 
@@ -207,4 +212,4 @@ static bool run_tests(struct bisect_session *s, struct bisect_try *tries, unsign
 	       lab_fail(error, LAB_ERROR_INTERRUPTED, "stopped before the end");
 }
 
-const struct bisect_tester bisect_tester_probe = { .make = make, .run = run_tests };
+const struct bisect_tester bisect_tester_probe = { .make = bisect_make, .run = run_tests };

@@ -3,28 +3,33 @@
 #include "cmd/bisect.h"
 
 #include "base/fs.h"
+#include "kernel/git_repo.h"
 #include "report/bisect.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define LIST_MAX (1u << 20)
+#define SHOWN_MAX (256u << 10)
 #define BUILD_S 120.0
 #define DOWNLOAD_S 20.0
 #define BOOT_S 8.0
+#define REPORT_MAX (64u << 20)
 
 static const char epilog[] =
 	"Examples:\n"
 	"  kbisect run --git linux --good v6.1.1 --bad v6.1.9 --probe text-poke\n"
 	"  kbisect run --git linux --broken v6.1.1 --fixed v6.1.30 --probe nmi-user-read\n"
 	"  kbisect run --good debian-6.1.0-47 --bad debian-6.1.0-55 --kernels 'debian-6.1.*' -p perf-nmi\n"
-	"  kbisect run --git . --good v1 --bad HEAD --cmd './test.sh'\n"
+	"  kbisect run --good debian-6.1.0-47 --bad debian-6.1.0-55 --kernels 'debian-6.1.*' -p perf-nmi \\\n"
+	"    --git linux-stable                    builds, then the commits between two of them\n"
+	"  kbisect run --git . --good v1 --bad HEAD --cmd './test.sh' --verify\n"
 	"  kbisect run --resume results/bisect-20261122-101500\n\n"
 	"A command is judged as by git bisect run: 0 good, 1 to 127 bad, 125 cannot be tested, more ends\n"
 	"it; but one good is not for ever. It runs in a clone that has the commit checked out;\n"
 	"KBISECT_COMMIT or KBISECT_KERNEL names it, with --images KBISECT_IMAGE is its bzImage.\n\n"
 	"Exit codes: 0 one change found, 2 usage, 3 the lab failed (--resume goes on), 4 no single change:\n"
-	"several, older than the range, noise, too rare; 130 interrupted.";
+	"several, older than the range, noise, too rare, or one that --verify refuted; 130 interrupted.";
 
 struct options {
 	struct bisect_request req;
@@ -33,6 +38,12 @@ struct options {
 };
 
 /* --- options ------------------------------------------------------------------------------------ */
+
+/* With builds and a tree it begins with the builds. */
+static bool is_of_commits(const struct options *o)
+{
+	return o->req.git && !o->req.kernels && !o->list;
+}
 
 static bool check(struct options *o, GError **error)
 {
@@ -46,7 +57,10 @@ static bool check(struct options *o, GError **error)
 		return lab_fail(error, LAB_ERROR_USAGE,
 				"how is a kernel tested?\nhint: --probe NAME ('klab probes' lists them) "
 				"or --cmd COMMAND");
-	if (r->command && !r->git && !r->images)
+	if (r->verify && !r->git)
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"--verify takes a commit out of a tree: there is none without --git");
+	if (r->command && !is_of_commits(o) && !r->images)
 		r->images = true;	/* what else is there to look at? */
 	if (r->confidence < 0.5 || r->confidence > 0.9999)
 		return lab_fail(error, LAB_ERROR_USAGE, "--confidence must be between 0.5 and 0.9999");
@@ -75,9 +89,9 @@ static bool take_ends(struct options *o, GError **error)
 
 /* --- ranges ------------------------------------------------------------------------------------- */
 
-static bool range_of_commits(const struct options *o, struct bisect_range **ret, GError **error)
+bool bisect_range_of_commits(const struct bisect_request *r, struct bisect_range **ret,
+			     GError **error)
 {
-	const struct bisect_request *r = &o->req;
 	struct history_params params = { .path = r->git,
 					 .from = r->fix ? r->bad : r->good,
 					 .to = r->fix ? r->good : r->bad,
@@ -168,19 +182,21 @@ static bool open_lab(const struct bisect_request *r, struct lab **ret, GError **
 		return false;
 	if (lab->engine_trouble)
 		return lab_fail(error, LAB_ERROR_UNAVAILABLE, "%s", lab->engine_trouble);
+	lab->quiet = true;	/* a line a test is told here */
 	*ret = g_steal_pointer(&lab);
 	return true;
 }
 
-static void fill_defaults(struct bisect_request *r, const struct lab *lab)
+static void fill_defaults(struct options *o, const struct lab *lab)
 {
+	struct bisect_request *r = &o->req;
 	const char *const names[] = { r->probe, NULL };
 	g_autoptr(GPtrArray) probes = NULL;
 
 	if (r->probe && !r->duration && probes_select(lab->probes, names, &probes, NULL) && probes->len)
 		r->duration = ((struct probe_info *)probes->pdata[0])->duration_s;
 	if (r->build_s <= 0)
-		r->build_s = !r->git || !(r->probe || r->images) ? DOWNLOAD_S : BUILD_S;
+		r->build_s = !is_of_commits(o) || !(r->probe || r->images) ? DOWNLOAD_S : BUILD_S;
 	if (r->boot_s <= 0)
 		r->boot_s = r->probe ? BOOT_S : 0;
 }
@@ -189,29 +205,52 @@ static void fill_defaults(struct bisect_request *r, const struct lab *lab)
 
 static bool write_report(struct bisect_session *s, const struct bisect_step *step, GError **error);
 
-static int exit_of(const struct bisect_step *step)
+static int exit_of(const struct bisect_session *s, const struct bisect_step *step)
 {
-	return step->answer == BISECT_FOUND ? EXIT_CLEAN : EXIT_UNSURE;
+	return step->answer == BISECT_FOUND && bisect_state_verdict(s->state) != VERIFY_REFUTED ?
+		       EXIT_CLEAN : EXIT_UNSURE;
 }
 
-static bool print(const struct options *o, struct bisect_session *s, const struct bisect_step *step,
-		  GError **error)
+static json_t *as_json(const struct bisect_session *s, const struct bisect_step *step)
 {
-	g_autofree char *text = bisect_text(s->range, s->state, step), *dump = NULL;
-	json_t *json;
-	char *raw;
+	json_t *json = bisect_json(s->range, s->state, step);
 
-	if (!o->json) {
-		printf("%s", text);
-		printf("report: %s/report.md\n", s->dir);
-		return true;
-	}
-	json = bisect_json(s->range, s->state, step);
-	raw = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-	dump = g_strconcat(raw, "\n", NULL);
+	json_object_set_new(json, "dir", json_string(s->dir));
+	return json;
+}
+
+static bool print_json(json_t *json, GError **error)
+{
+	char *raw = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+	g_autofree char *dump = g_strconcat(raw, "\n", NULL);
+
 	free(raw);
 	json_decref(json);
 	return cmd_output("-", dump, strlen(dump), error);
+}
+
+static bool print(const struct options *o, const struct bisect_session *s,
+		  const struct bisect_step *step, GError **error)
+{
+	g_autofree char *text = NULL;
+
+	if (o->json)
+		return print_json(as_json(s, step), error);
+	text = bisect_text(s->range, s->state, step);
+	printf("%s", text);
+	printf("report: %s/report.md\n", s->dir);
+	return true;
+}
+
+static bool foretell(const struct options *o, struct bisect_session *s, GError **error)
+{
+	struct bisect_step step = bisect_state_next(s->state, NULL, 0, NULL);
+	g_autofree char *text = NULL;
+
+	if (step.phase == BISECT_DONE)
+		return print(o, s, &step, error);
+	text = bisect_tell_plan(s, &step, o->json);
+	return cmd_output("-", text, strlen(text), error);
 }
 
 /* The posterior after each test comes from the log, read once more. */
@@ -238,19 +277,33 @@ static bool draw(struct bisect_session *s, char **ret, GError **error)
 	return true;
 }
 
+/* Who made the change, why, and in which files: NULL where there is none, or no repository any more. */
+static char *show_change(const struct bisect_session *s, const struct bisect_step *step)
+{
+	const char *id = s->range->changes[step->change].id;
+	const char *const args[] = { "show", "--no-color", "--stat=90", "--stat-count=40",
+				     "--diff-merges=first-parent",
+				     "--format=commit %H%nAuthor: %an <%ae>%nDate:   %aI%n%n%B", id,
+				     NULL };
+
+	return s->range->commits && step->answer == BISECT_FOUND ?
+		       git_ask(s->req.git, args, SHOWN_MAX, NULL) : NULL;
+}
+
 static bool write_report(struct bisect_session *s, const struct bisect_step *step, GError **error)
 {
 	const struct bisect_request *r = &s->req;
+	g_autofree char *from = bisect_range_name(s->range, s->range->n);
+	g_autofree char *to = bisect_range_name(s->range, s->range->n - 1);
 	g_autofree char *report = g_build_filename(s->dir, "report.md", NULL);
 	g_autofree char *picture = g_build_filename(s->dir, "posterior.svg", NULL);
 	g_autofree char *title = g_strdup_printf("%s, %s to %s", r->probe ? r->probe : r->command,
-						 s->range->changes[s->range->n].id,
-						 s->range->changes[s->range->n - 1].id);
-	g_autofree char *svg = NULL, *text = NULL;
+						 from, to);
+	g_autofree char *svg = NULL, *text = NULL, *shown = show_change(s, step);
 
 	if (!draw(s, &svg, error))
 		return false;
-	text = bisect_markdown(s->range, s->state, step, title, "posterior.svg");
+	text = bisect_markdown(s->range, s->state, step, title, "posterior.svg", shown);
 	return fs_write(picture, svg, strlen(svg), error) &&
 	       fs_write(report, text, strlen(text), error);
 }
@@ -280,10 +333,14 @@ static bool begin(struct options *o, struct bisect_session **ret, GError **error
 	}
 	if ((o->req.probe || o->req.images) && !open_lab(&o->req, &lab, error))
 		return false;
-	fill_defaults(&o->req, lab);
-	if (!(o->req.git ? range_of_commits(o, &range, error) :
-			   range_of_kernels(o, lab, &range, error)) ||
-	    !bisect_session_create(dir, &o->req, range, ret, error))
+	fill_defaults(o, lab);
+	if (!(is_of_commits(o) ? bisect_range_of_commits(&o->req, &range, error) :
+				 range_of_kernels(o, lab, &range, error)))
+		return false;
+	/* nobody has seen what stands for an end: a good one is tested, a bad one fails soon or not */
+	o->req.check_ends |= range->beside != NULL;
+	o->req.unsure = range->beside && range->fix;
+	if (!bisect_session_create(dir, &o->req, range, ret, error))
 		return false;
 	(*ret)->lab = g_steal_pointer(&lab);
 	return true;
@@ -293,11 +350,26 @@ static bool go_on(const struct options *o, struct bisect_session **ret, GError *
 {
 	g_autoptr(bisect_session) s = NULL;
 
-	if (!bisect_session_open(o->resume, true, &s, error) ||
-	    ((s->req.probe || s->req.images) && !open_lab(&s->req, &s->lab, error)))
+	if (!bisect_session_open(o->resume, true, &s, error))
+		return false;
+	s->req.verify |= o->req.verify;
+	if (((s->req.probe || s->req.images) && !open_lab(&s->req, &s->lab, error)))
 		return false;
 	*ret = g_steal_pointer(&s);
 	return true;
+}
+
+/* As git bisect does with ends that are not one behind the other. */
+static void tell_parting(const struct bisect_range *r)
+{
+	g_autofree char *base = NULL, *line = NULL;
+
+	if (!r->beside)
+		return;
+	base = bisect_range_name(r, r->n);
+	line = g_strdup_printf("%.12s is not in the history of %.12s: %s, where they parted, stands for it "
+			       "and is tested first", r->beside, r->changes[r->n - 1].id, base);
+	cmd_line(line);
 }
 
 static void tell_range(const struct bisect_session *s)
@@ -306,39 +378,110 @@ static void tell_range(const struct bisect_session *s)
 						s->range->commits ? "commits" : "builds", s->dir);
 
 	cmd_line(line);
+	tell_parting(s->range);
+}
+
+static bool work(struct bisect_session *s, struct bisect_step *ret, GError **error)
+{
+	bool verify = s->range->commits &&
+		      (s->req.verify || bisect_state_verdict(s->state) == VERIFY_OPEN);
+
+	if (!bisect_work(s, ret, error) || (verify && !bisect_verify(s, ret, error))) {
+		g_autoptr(GError) ignored = NULL;
+
+		*ret = bisect_state_next(s->state, NULL, 0, NULL);
+		write_report(s, ret, &ignored);
+		return lab_prefix(error, "'%s'", s->dir);
+	}
+	return write_report(s, ret, error);
+}
+
+/* What was found among builds, and among the commits of one of them, if these could be told. */
+static bool print_both(const struct options *o, const struct bisect_session *builds,
+		       const struct bisect_step *build, const struct bisect_session *commits,
+		       const struct bisect_step *commit, const char *said, GError **error)
+{
+	json_t *json, *inner;
+
+	if (o->json) {
+		json = as_json(builds, build);
+		inner = commits ? as_json(commits, commit) : json_object();
+		json_object_set_new(inner, "said", json_string(said));
+		json_object_set_new(json, "commits", inner);
+		return print_json(json, error);
+	}
+	if (!print(o, builds, build, error))
+		return false;
+	printf("\n%s\n", said);
+	return !commits || print(o, commits, commit, error);
+}
+
+static bool append(const char *dir, const char *text, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, "report.md", NULL), *report = NULL, *all = NULL;
+	size_t len;
+
+	if (!fs_read(path, REPORT_MAX, &report, &len, error))
+		return false;
+	all = g_strconcat(report, text, NULL);
+	return fs_write(path, all, strlen(all), error);
+}
+
+static bool link_reports(const struct bisect_session *builds, const struct bisect_session *commits,
+			 const char *said, GError **error)
+{
+	g_autofree char *text =
+		g_strdup_printf("\n## Commits\n\n    %s\n%s", said,
+				commits ? "\n[The bisection of commits](commits/report.md)\n" : "");
+
+	return append(builds->dir, text, error) &&
+	       (!commits ||
+		append(commits->dir, "\n[The bisection of builds before it](../report.md)\n", error));
+}
+
+/* From the build to the commit. */
+static int go_deeper(const struct options *o, struct bisect_session *s, const struct bisect_step *step,
+		     GError **error)
+{
+	g_autoptr(bisect_session) inner = NULL;
+	g_autofree char *said = NULL;
+	struct bisect_step found;
+
+	if (!bisect_commits_open(s, step, &inner, &said, error))
+		return EXIT_INFRA;
+	if (inner) {
+		tell_range(inner);
+		if (!work(inner, &found, error))
+			return EXIT_INFRA;
+		said = bisect_commits_said(inner, &found);
+	}
+	if (!link_reports(s, inner, said, error) || !print_both(o, s, step, inner, &found, said, error))
+		return EXIT_INFRA;
+	return inner ? exit_of(inner, &found) : exit_of(s, step);
 }
 
 static int execute(struct options *o, GError **error)
 {
 	g_autoptr(bisect_session) s = NULL;
 	struct bisect_step step;
-	bool ok;
 
 	if (!(o->resume ? go_on(o, &s, error) : begin(o, &s, error)))
 		return EXIT_INFRA;
 	tell_range(s);
-	if (o->dry_run) {
-		step = bisect_state_next(s->state, NULL, 0, NULL);
-		return print(o, s, &step, error) ? EXIT_CLEAN : EXIT_INFRA;
-	}
-	ok = bisect_work(s, &step, error);
-	if (!ok) {
-		g_autoptr(GError) ignored = NULL;
-
-		step = bisect_state_next(s->state, NULL, 0, NULL);
-		write_report(s, &step, &ignored);
-		lab_prefix(error, "'%s'", s->dir);
+	if (o->dry_run)
+		return foretell(o, s, error) ? EXIT_CLEAN : EXIT_INFRA;
+	if (!work(s, &step, error))
 		return EXIT_INFRA;
-	}
-	return write_report(s, &step, error) && print(o, s, &step, error) ? exit_of(&step) :
-									    EXIT_INFRA;
+	if (s->req.git && !s->range->commits && step.answer == BISECT_FOUND)
+		return go_deeper(o, s, &step, error);
+	return print(o, s, &step, error) ? exit_of(s, &step) : EXIT_INFRA;
 }
 
 static bool parse(int *argc, char ***argv, struct options *o, int *ret_exit)
 {
 	struct bisect_request *r = &o->req;
 	const GOptionEntry entries[] = {
-		{ "git", 0, 0, G_OPTION_ARG_FILENAME, &r->git, "Bisect commits of this repository", "PATH" },
+		{ "git", 0, 0, G_OPTION_ARG_FILENAME, &r->git, "Bisect commits of this repository; with --kernels or --list, those between two builds", "PATH" },
 		{ "good", 0, 0, G_OPTION_ARG_STRING, &r->good, "Without the failure: a commit, or a kernel", "REF" },
 		{ "bad", 0, 0, G_OPTION_ARG_STRING, &r->bad, "With it, and newer", "REF" },
 		{ "broken", 0, 0, G_OPTION_ARG_STRING, &o->broken, "Look for what mended it: with the failure", "REF" },
@@ -352,12 +495,13 @@ static bool parse(int *argc, char ***argv, struct options *o, int *ret_exit)
 		{ "path", 0, 0, G_OPTION_ARG_STRING_ARRAY, &r->paths, "Only commits that touch it; repeatable", "PATH" },
 		{ "suspect", 0, 0, G_OPTION_ARG_STRING_ARRAY, &r->suspects, "Commits that touch it are likelier (8 times); repeatable", "PATH" },
 		{ "signature", 0, 0, G_OPTION_ARG_STRING, &r->signature, "Title of the failure (default: those that the bad end shows)", "GLOB" },
+		{ "verify", 0, 0, G_OPTION_ARG_NONE, &r->verify, "Check the answer: the bad end without that change (the broken one with the fix) must survive", NULL },
 		{ "check-ends", 0, 0, G_OPTION_ARG_NONE, &r->check_ends, "Test the good end before all else", NULL },
 		{ "confidence", 0, 0, G_OPTION_ARG_DOUBLE, &r->confidence, "Asked of the answer (0.99)", "P" },
 		{ "amplify", 0, 0, G_OPTION_ARG_STRING, &r->amplify, "As klab run; the delays that fail the bad end are kept (auto)", "LEVEL" },
 		{ "smp", 0, 0, G_OPTION_ARG_INT, &r->smp, "vCPUs (4)", "N" },
 		{ "memory", 'm', 0, G_OPTION_ARG_INT, &r->memory, "Memory in MiB", "MIB" },
-		{ "duration", 0, 0, G_OPTION_ARG_INT, &r->duration, "Usual length of a run in seconds (the probe's); it is varied", "S" },
+		{ "duration", 0, 0, G_OPTION_ARG_INT, &r->duration, "Usual length of a run in seconds (the probe's, which is varied; a guess of what --cmd takes: 60)", "S" },
 		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &r->jobs, "Guests at once (1)", "N" },
 		{ "timeout", 0, 0, G_OPTION_ARG_INT, &r->timeout, "Seconds that --cmd may take (3600); beyond, the kernel is untestable", "S" },
 		{ "kconfig", 0, 0, G_OPTION_ARG_FILENAME, &r->config_fragment, "Config fragment of builds", "FILE" },

@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REQUEST_MAX (1u << 20)
 #define RANGE_MAX (1u << 30)
 #define LOG_MAX (256u << 20)
 #define BISECT_SCHEMA 1
+#define COMMAND_S 60.0 /* what a command is thought to take, until it is measured */
 #define LOCK_WAIT_S 2 /* a killed one's children may hold it until they have died, too */
 
 /* --- the request -------------------------------------------------------------------------------- */
@@ -29,7 +31,8 @@ static const struct field {
 #define FIELD(name, type) { #name, type, offsetof(struct bisect_request, name) }
 	FIELD(git, TEXT),	 FIELD(good, TEXT),	   FIELD(bad, TEXT),
 	FIELD(kernels, LIST),	 FIELD(fix, FLAG),	   FIELD(first_parent, FLAG),
-	FIELD(check_ends, FLAG), FIELD(paths, LIST),	   FIELD(suspects, LIST),
+	FIELD(check_ends, FLAG), FIELD(verify, FLAG),	   FIELD(unsure, FLAG),
+	FIELD(paths, LIST),	   FIELD(suspects, LIST),
 	FIELD(command, TEXT),	 FIELD(images, FLAG),	   FIELD(probe, TEXT),
 	FIELD(amplify, TEXT),	 FIELD(signature, TEXT),   FIELD(config_fragment, TEXT),
 	FIELD(compiler, TEXT),	 FIELD(config, TEXT),	   FIELD(smp, NUMBER),
@@ -206,8 +209,10 @@ static bool take_lock(struct bisect_session *s, GError **error)
 	g_autoptr(GError) own = NULL;
 
 	s->lock = fs_lock(path, LOCK_WAIT_S, &own);
-	if (s->lock >= 0)
+	if (s->lock >= 0) {
+		futimens(s->lock, NULL); /* since when, for kbisect status */
 		return true;
+	}
 	return lab_fail(error, LAB_ERROR_USAGE, "another kbisect works in '%s'", s->dir);
 }
 
@@ -230,10 +235,17 @@ static struct bisect_session *session_new(const char *dir)
 
 static json_t *begin_event(const struct bisect_request *req)
 {
-	return json_pack("{s:s, s:i, s:s, s:f, s:f, s:b}", "ev", "begin", "schema",
+	return json_pack("{s:s, s:i, s:s, s:f, s:f, s:b, s:b}", "ev", "begin", "schema",
 			 BISECT_LOG_SCHEMA, "form", req->command ? "runs" : "time", "run_s",
-			 req->command ? 60.0 : (double)req->duration, "confidence", req->confidence,
-			 "verify", (int)req->check_ends);
+			 req->duration ? (double)req->duration : COMMAND_S, "confidence", req->confidence,
+			 "verify", (int)req->check_ends, "unsure", (int)req->unsure);
+}
+
+static void new_state(struct bisect_session *s)
+{
+	s->state = bisect_state_new(s->range, s->req.build_s, s->req.boot_s);
+	s->state->costs.jobs = s->req.command ? 1 : s->req.jobs;
+	s->state->costs.unkept = s->req.command && !s->req.images;
 }
 
 bool bisect_session_create(const char *dir, struct bisect_request *req, struct bisect_range *range,
@@ -244,7 +256,7 @@ bool bisect_session_create(const char *dir, struct bisect_request *req, struct b
 	s->req = *req;
 	*req = (struct bisect_request){ 0 };
 	s->range = range;
-	s->state = bisect_state_new(range, s->req.build_s, s->req.boot_s);
+	new_state(s);
 	if (g_file_test(s->dir, G_FILE_TEST_EXISTS))
 		return lab_fail(error, LAB_ERROR_USAGE,
 				"'%s' is there already\nhint: kbisect run --resume goes on with a "
@@ -293,7 +305,7 @@ static bool read_all(struct bisect_session *s, bool writes, GError **error)
 	json_decref(range);
 	if (!ok)
 		return false;
-	s->state = bisect_state_new(s->range, s->req.build_s, s->req.boot_s);
+	new_state(s);
 	return read_log(s, writes, error);
 }
 

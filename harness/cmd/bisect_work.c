@@ -13,6 +13,7 @@ struct round {
 	struct bisect_session *s;
 	const struct bisect_tester *tester;
 	GRand *rand;
+	enum bisect_phase phase;
 	struct bisect_try tries[ROUND_MAX];
 	unsigned n, lost;
 };
@@ -38,9 +39,12 @@ static bool log_end(struct bisect_session *s, const struct bisect_try *t, GError
 
 static bool log_start(struct bisect_session *s, const struct bisect_try *t, GError **error)
 {
-	return bisect_session_log(s, json_pack("{s:s, s:i, s:i, s:f}", "ev", "start", "test",
-					       (int)t->test, "node", (int)t->node, "length",
-					       t->length), error);
+	json_t *json = json_pack("{s:s, s:i, s:i, s:f}", "ev", "start", "test", (int)t->test, "node",
+				 (int)t->node, "length", t->length);
+
+	if (t->patched)
+		json_object_set_new(json, "patched", json_true());
+	return bisect_session_log(s, json, error);
 }
 
 /* A kernel that cannot be had is a test that ended at once. */
@@ -64,12 +68,16 @@ static bool have_kernel(struct round *r, unsigned node, bool *ret_there, GError 
 	g_autofree char *sha256 = NULL;
 	g_autoptr(GError) own = NULL;
 	double seconds;
+	bool made;
 
 	*ret_there = true;
 	if (s->state->image[node])
 		return true;
 	bisect_prebuild_yield(s, node);
-	if (!r->tester->make(s, node, &sha256, &own)) {
+	bisect_tell_begin(s, NULL, &(struct bisect_test){ .node = node }, 1, true);
+	made = r->tester->make(s, node, false, &sha256, &own);
+	bisect_tell_end();
+	if (!made) {
 		*ret_there = false;
 		seconds = (g_get_monotonic_time() - began) / 1e6;
 		if (g_error_matches(own, LAB_ERROR, LAB_ERROR_INPUT))
@@ -109,6 +117,7 @@ static bool choose(struct round *r, struct bisect_step *ret, GError **error)
 			*ret = step = bisect_state_next(state, NULL, 0, r->rand);
 			continue;
 		}
+		r->phase = step.phase;
 		t->node = step.test.node;
 		t->length = state->model.form == BISECT_RUNS ? 1 : step.test.length;
 		pending[r->n] = step.test;
@@ -136,7 +145,8 @@ static bool freeze_plan(struct round *r, const struct bisect_try *t, bool *ret_f
 {
 	struct bisect_state *state = r->s->state;
 
-	*ret_frozen = !state->plan && t->plan && t->node == bisect_bad_end(state->belief);
+	*ret_frozen = !state->plan && t->plan && !t->patched &&
+		      t->node == bisect_bad_end(state->belief);
 	if (!*ret_frozen)
 		return true;
 	cmd_line("the delays of that failure are kept for all tests from now on");
@@ -163,6 +173,20 @@ static bool write_end(struct round *r, GError **error)
 			"run --resume goes on", r->lost, r->tries[r->n - 1].why);
 }
 
+static bool run_round(struct round *r, GError **error)
+{
+	struct bisect_test tests[ROUND_MAX];
+	bool ran;
+
+	for (unsigned i = 0; i < r->n; i++)
+		tests[i] = (struct bisect_test){ .node = r->tries[i].node, .length = r->tries[i].length };
+	bisect_tell_begin(r->s, r->tries[0].patched ? "verify" : bisect_phase_name(r->phase), tests,
+			  r->n, false);
+	ran = r->tester->run(r->s, r->tries, r->n, error);
+	bisect_tell_end();
+	return ran;
+}
+
 static bool do_round(struct round *r, GError **error)
 {
 	g_autoptr(GError) own = NULL;
@@ -170,8 +194,9 @@ static bool do_round(struct round *r, GError **error)
 
 	if (!write_start(r, error))
 		return false;
-	bisect_prebuild_start(r->s);
-	ran = r->tester->run(r->s, r->tries, r->n, &own);
+	if (!r->tries[0].patched)
+		bisect_prebuild_start(r->s);
+	ran = run_round(r, &own);
 	if (!ran && !g_error_matches(own, LAB_ERROR, LAB_ERROR_INTERRUPTED)) {
 		g_propagate_error(error, g_steal_pointer(&own));
 		return false;
@@ -181,6 +206,25 @@ static bool do_round(struct round *r, GError **error)
 	if (!ran)
 		g_propagate_error(error, g_steal_pointer(&own));
 	return ran;
+}
+
+const struct bisect_tester *bisect_tester_of(const struct bisect_session *s)
+{
+	return s->req.command ? &bisect_tester_command : &bisect_tester_probe;
+}
+
+bool bisect_tests(struct bisect_session *s, struct bisect_try *tries, unsigned n, unsigned *lost,
+		  GError **error)
+{
+	struct round r = { .s = s, .tester = bisect_tester_of(s), .lost = *lost };
+	bool ok;
+
+	r.n = MIN(n, ROUND_MAX);
+	memcpy(r.tries, tries, r.n * sizeof(*tries));
+	ok = do_round(&r, error);
+	memcpy(tries, r.tries, r.n * sizeof(*tries));
+	*lost = r.lost;
+	return ok;
 }
 
 static void tell(const struct round *r, const struct bisect_step *step)
@@ -196,8 +240,7 @@ static void tell(const struct round *r, const struct bisect_step *step)
 bool bisect_work(struct bisect_session *s, struct bisect_step *ret, GError **error)
 {
 	struct round r = { .s = s, .rand = g_rand_new_with_seed((guint32)s->req.seed),
-			   .tester = s->req.command ? &bisect_tester_command :
-						      &bisect_tester_probe };
+			   .tester = bisect_tester_of(s) };
 	bool ok;
 
 	for (;;) {
@@ -208,7 +251,11 @@ bool bisect_work(struct bisect_session *s, struct bisect_step *ret, GError **err
 		if (!ok)
 			break;
 		tell(&r, ret);
+		ok = bisect_suspect(s, error);
+		if (!ok)
+			break;
 	}
+	bisect_prebuild_stop(s);
 	round_clear(&r);
 	g_rand_free(r.rand);
 	return ok && bisect_session_log(s, json_pack("{s:s, s:s, s:i, s:f}", "ev", "answer", "answer",

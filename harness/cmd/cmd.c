@@ -2,6 +2,7 @@
 /* What all commands share: options, errors, progress, output. */
 #include "cmd/cmd.h"
 #include "base/fs.h"
+#include "cmd/board.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -38,15 +39,6 @@ int cmd_main(const struct program *program, int argc, char **argv)
 	fprintf(stderr, "%s: no command '%s'\nhint: '%s --help' lists them\n", program->name, name,
 		program->name);
 	return EXIT_USAGE;
-}
-
-static bool progress_shown; /* a progress line stands on the terminal, without newline */
-
-static void progress_clear(void)
-{
-	if (progress_shown)
-		fputs("\r\033[K", stderr);
-	progress_shown = false;
 }
 
 bool cmd_parse(int *argc, char ***argv, const char *params, const char *about,
@@ -86,7 +78,7 @@ bool cmd_parse(int *argc, char ***argv, const char *params, const char *about,
 
 int cmd_error(const char *name, const GError *error)
 {
-	progress_clear();
+	board_clear();
 	fprintf(stderr, "%s %s: %s\n", cmd_program, name, error->message);
 	if (error->domain != LAB_ERROR)
 		return EXIT_INFRA;
@@ -132,10 +124,8 @@ static void progress_line(const struct progress *progress, const char *text)
 	static int64_t last_us;
 	int64_t now_us = clock_now_us(&clock_monotonic);
 
-	if (isatty(STDERR_FILENO)) {
-		fprintf(stderr, "\r\033[K%s", text);
-		fflush(stderr);
-		progress_shown = true;
+	if (board_has_terminal()) {
+		board_say(text);
 		return;
 	}
 	if (last && same_but_digits(last, text) && now_us - last_us < REPEAT_US)
@@ -150,15 +140,14 @@ const struct progress cmd_progress = { .say = progress_line };
 
 void cmd_line(const char *line)
 {
-	progress_clear();
-	fprintf(stderr, "%s\n", line);
+	board_line(line);
 }
 
 bool cmd_output(const char *file, const char *data, size_t len, GError **error)
 {
 	if (strcmp(file, "-"))
 		return fs_write(file, data, len, error);
-	progress_clear();
+	board_clear();
 	if (fwrite(data, 1, len, stdout) != len || fflush(stdout) == EOF)
 		return lab_fail_errno(error, "stdout");
 	return true;

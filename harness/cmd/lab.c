@@ -458,6 +458,10 @@ static const struct judge_params *params_of(const struct cell *cell, void *user)
 
 static void on_start(const struct cell *cell, const struct job *job, void *user)
 {
+	struct lab *lab = user;
+
+	if (lab->quiet)
+		return;
 	progress_say(&cmd_progress, "%s: %s, up to %u s%s", job->kernel->id, job->probe,
 		     job->duration_ms / 1000,
 		     job->alone ? " (again, alone)" : job->attempt ? " (again)" : "");
@@ -471,8 +475,10 @@ static bool wants_color(void)
 static void on_done(const struct cell *cell, void *user)
 {
 	g_autofree char *line = terminal_cell_line(cell, wants_color());
+	struct lab *lab = user;
 
-	cmd_line(line);
+	if (!lab->quiet)
+		cmd_line(line);
 }
 
 int lab_exit(const struct run *r, enum sched_end end)

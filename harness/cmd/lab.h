@@ -42,6 +42,7 @@ struct lab {
 	struct engine_proof proof;
 	struct calibration *calibration;
 	char *agent;			/* sha256 of the initramfs */
+	bool quiet;			/* cells are told by who runs them */
 	GHashTable *judge_params;	/* probe name -> struct judge_params */
 };
 typedef struct lab lab;

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #define COMMIT_MARK '\001'
+#define FIXES_MARK '\002'
+#define BASES_MAX 64		/* in one answer */
+#define PARTINGS_MAX 16		/* of partings: merges crosswise, again and again */
 #define ID_BYTES_MIN 7
 #define ID_BYTES_MAX 64
 #define SUBJECT_MAX 200
@@ -24,6 +27,7 @@ void history_free(struct history *h)
 	g_free(h->commits);
 	g_free(h->from);
 	g_free(h->to);
+	g_free(h->beside);
 	g_free(h->first);
 	g_free(h->parents);
 	g_free(h);
@@ -140,7 +144,17 @@ static char *readable(const char *text, size_t len, size_t max)
 	return valid;
 }
 
-/* "ID\tSUBJECT", then a file a line after an empty one. */
+/* "SUBJECT\002FIXES" */
+static void read_head(struct history_commit *c, const char *text, size_t len)
+{
+	const char *mark = memchr(text, FIXES_MARK, len);
+	size_t subject = mark ? (size_t)(mark - text) : len;
+
+	c->subject = readable(text, subject, SUBJECT_MAX);
+	c->fixes = subject + 1 < len;
+}
+
+/* "ID\tHEAD", then a file a line after an empty one. */
 static void read_names(struct history_commit *c, const char *text, size_t len)
 {
 	g_autoptr(GPtrArray) files = g_ptr_array_new();
@@ -149,7 +163,7 @@ static void read_names(struct history_commit *c, const char *text, size_t len)
 	at = memchr(text, '\n', len);
 	at = at ? at : end;
 	if (tab && tab < at && !c->subject)
-		c->subject = readable(tab + 1, at - tab - 1, SUBJECT_MAX);
+		read_head(c, tab + 1, at - tab - 1);
 	while (at < end && files->len < FILES_MAX) {
 		const char *newline = memchr(at, '\n', end - at), *stop = newline ? newline : end;
 
@@ -201,24 +215,60 @@ static char *commit_of(const char *path, const char *ref, GError **error)
 	return id ? g_strchomp(id) : NULL;
 }
 
-/* `to` must come after `from`. Where it does not, the two have a common past: what is good there, and
- * bad at one end, can be looked for from there. */
-static bool check_order(const char *path, const struct history_params *p, const struct history *ids,
-			GError **error)
+/* Commits that the named ones all have in their history, the best ones, a line each; NULL: none. */
+static char **common(const char *path, const char *how, char **of)
 {
-	const char *const args[] = { "merge-base", ids->from, ids->to, NULL };
-	g_autofree char *base = git_ask(path, args, ID_BYTES_MAX + 1, NULL);
+	g_autoptr(GPtrArray) args = g_ptr_array_new();
+	g_autofree char *text = NULL;
 
-	if (base && !strcmp(g_strchomp(base), ids->from))
-		return strcmp(ids->from, ids->to) ||
-		       lab_fail(error, LAB_ERROR_USAGE, "'%s' and '%s' are the same commit",
-				p->from, p->to);
-	return base ? lab_fail(error, LAB_ERROR_USAGE,
-			       "'%s' is not in the history of '%s': they parted at %.12s\nhint: is "
-			       "%.12s good or bad? Test it, and begin there",
-			       p->from, p->to, base, base) :
-		      lab_fail(error, LAB_ERROR_USAGE, "'%s' and '%s' have no commit in common",
-			       p->from, p->to);
+	g_ptr_array_add(args, (char *)"merge-base");
+	g_ptr_array_add(args, (char *)"--all");
+	if (how)
+		g_ptr_array_add(args, (char *)how);
+	for (; *of; of++)
+		g_ptr_array_add(args, *of);
+	g_ptr_array_add(args, NULL);
+	text = git_ask(path, (const char *const *)args->pdata, BASES_MAX * (ID_BYTES_MAX + 1), NULL);
+	return text && *g_strchomp(text) ? g_strsplit(text, "\n", BASES_MAX) : NULL;
+}
+
+/* Where the two parted: one commit that is below all places where they did. */
+static char *find_parting(const char *path, const struct history *ids)
+{
+	char *const ends[] = { ids->from, ids->to, NULL };
+	g_auto(GStrv) bases = common(path, NULL, (char **)ends);
+
+	for (unsigned i = 0; bases && bases[0] && bases[1] && i < PARTINGS_MAX; i++) {
+		char **below = common(path, "--octopus", bases);
+
+		g_strfreev(bases);
+		bases = below;
+	}
+	return bases && bases[0] && !bases[1] ? g_strdup(bases[0]) : NULL;
+}
+
+/* The old end is in the history of the new one, or becomes what is. */
+static bool find_old_end(const char *path, const struct history_params *p, struct history *ids,
+			 GError **error)
+{
+	g_autofree char *base = find_parting(path, ids);
+
+	if (!base)
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"'%s' and '%s' have no commit in common, or too many", p->from, p->to);
+	if (!strcmp(base, ids->to))
+		return !strcmp(ids->from, ids->to) ?
+			       lab_fail(error, LAB_ERROR_USAGE, "'%s' and '%s' are the same commit",
+					p->from, p->to) :
+			       lab_fail(error, LAB_ERROR_USAGE,
+					"'%s' is not in the history of '%s', it comes after that\nhint: "
+					"the other way round; --broken and --fixed look for what mended it",
+					p->from, p->to);
+	if (strcmp(base, ids->from)) {
+		ids->beside = g_steal_pointer(&ids->from);
+		ids->from = g_steal_pointer(&base);
+	}
+	return true;
 }
 
 static void add_range(GPtrArray *args, const struct history_params *p, const struct history *ids)
@@ -249,7 +299,8 @@ static bool read_range(const struct history_params *p, const struct history *ids
 {
 	static const char *const commits[] = { "rev-list", "--parents", "--reverse", NULL };
 	static const char *const names[] = { "-c", "core.quotePath=false", "log", "--name-only",
-					     "--no-renames", "--format=%x01%H%x09%s", NULL };
+					     "--no-renames", "--format=%x01%H%x09%s%x02"
+					     "%(trailers:key=Fixes,valueonly,separator=%x20)", NULL };
 	g_autofree char *text = list(p, ids, commits, error), *log = NULL;
 
 	if (!text || !history_parse(text, strlen(text), ret, error) ||
@@ -266,7 +317,7 @@ bool git_history(const struct history_params *params, const struct progress *pro
 
 	ids->from = commit_of(params->path, params->from, error);
 	if (!ids->from || !(ids->to = commit_of(params->path, params->to, error)) ||
-	    !check_order(params->path, params, ids, error))
+	    !find_old_end(params->path, params, ids, error))
 		return false;
 	progress_say(progress, "reading the history from %s to %s", params->from, params->to);
 	if (!read_range(params, ids, &h, error))
@@ -277,6 +328,7 @@ bool git_history(const struct history_params *params, const struct progress *pro
 				params->to);
 	h->from = g_steal_pointer(&ids->from);
 	h->to = g_steal_pointer(&ids->to);
+	h->beside = g_steal_pointer(&ids->beside);
 	*ret = g_steal_pointer(&h);
 	return true;
 }

@@ -15,11 +15,13 @@
 struct history_commit {
 	char *id;	/* 40 or 64 hex digits */
 	char *subject;	/* or NULL: not asked */
+	bool fixes;	/* has a "Fixes:" line */
 	char **files;	/* that it touches, NULL-terminated; NULL: a merge, or not asked */
 };
 
 struct history {
 	char *from, *to;	/* ids of the ends; `from` is not among the commits, `to` is the last */
+	char *beside;	/* what was asked for as `from`, where `to` does not come after that; or NULL */
 	unsigned n;
 	struct history_commit *commits;	/* parents before children, a branch's follow each other */
 	unsigned *first;	/* n + 1: parents of i are parents[first[i]] .. [first[i + 1] - 1] */
@@ -37,9 +39,11 @@ struct history_params {
 };
 
 /*
- * Read it, with subjects and files. LAB_ERROR_USAGE: `to` does not come after `from` (then the
- * message names what they have in common), or nothing lies between them; LAB_ERROR_INPUT: git
- * refuses.
+ * Read it, with subjects and files. Where `to` does not come after `from`, the history begins where the
+ * two parted (git merge-base), and `beside` is set. Histories that were merged into each other have
+ * several such commits, and a bug may have come from below any of them: then it begins at the newest
+ * one that is below all. LAB_ERROR_USAGE: nothing lies between the ends, or they have nothing in
+ * common; LAB_ERROR_INPUT: git refuses.
  */
 bool git_history(const struct history_params *params, const struct progress *progress,
 		 struct history **ret, GError **error);
@@ -51,7 +55,8 @@ int history_find(const struct history *h, const char *id);
  * that have no line are left out. LAB_ERROR_INPUT.
  */
 bool history_parse(const char *text, size_t len, struct history **ret, GError **error);
-/* `log --name-only --format=%x01%H%x09%s`, in any order; what it does not know is passed over. */
+/* `log --name-only --format=%x01%H%x09%s%x02FIXES`, in any order; what it does not know is passed
+ * over, and FIXES may be missing. */
 void history_parse_names(struct history *h, const char *text, size_t len);
 
 #endif

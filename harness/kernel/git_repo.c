@@ -31,6 +31,7 @@ struct git_call {
 	unsigned timeout_s;
 	size_t output_max; /* 0: what proc_run() keeps */
 	const char *doing; /* progress: "fetching" */
+	const char *index; /* file instead of the repository's index, or NULL */
 };
 
 struct git_watch {
@@ -70,6 +71,9 @@ static GPtrArray *git_argv(const struct git_repo *repo, const struct git_call *c
 		"-u", "GIT_OBJECT_DIRECTORY",
 		"-u", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 		"-u", "GIT_COMMON_DIR",
+		NULL,
+	};
+	static const char *const options[] = {
 		"git",
 		"-c", "core.hooksPath=/dev/null",
 		"-c", "core.fsmonitor=false",
@@ -85,6 +89,9 @@ static GPtrArray *git_argv(const struct git_repo *repo, const struct git_call *c
 	GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
 
 	add(argv, first);
+	if (call->index)
+		g_ptr_array_add(argv, g_strdup_printf("GIT_INDEX_FILE=%s", call->index));
+	add(argv, options);
 	if (!call->elsewhere)
 		g_ptr_array_add(argv, g_strdup_printf("--git-dir=%s", repo->git_dir));
 	if (call->with_work)
@@ -152,30 +159,46 @@ static bool git(const struct git_repo *repo, const struct git_call *call, char *
 	return !reason || lab_fail(error, LAB_ERROR_INFRA, "git %s: '%s'", call->args[0], reason);
 }
 
-char *git_ask(const char *path, const char *const *args, size_t output_max, GError **error)
+char *git_ask_with(const struct git_question *question, GError **error)
 {
 	const struct git_repo nowhere = { 0 };
 	g_autoptr(GPtrArray) all = g_ptr_array_new();
-	struct git_call call = { .elsewhere = true, .timeout_s = CHECKOUT_TIMEOUT_S,
-				 .output_max = output_max + 1 };
+	struct git_call call = { .elsewhere = true, .timeout_s = question->timeout_s,
+				 .output_max = question->output_max + 1, .index = question->index };
+	const char *path = question->path;
 	g_autofree char *output = NULL, *reason = NULL;
 
 	g_ptr_array_add(all, (char *)"-C");
 	g_ptr_array_add(all, (char *)path);
-	for (const char *const *arg = args; *arg; arg++)
+	for (const char *const *arg = question->args; *arg; arg++)
 		g_ptr_array_add(all, (char *)*arg);
 	g_ptr_array_add(all, NULL);
 	call.args = (const char *const *)all->pdata;
+	call.timeout_s = call.timeout_s ? call.timeout_s : CHECKOUT_TIMEOUT_S;
 	if (!git_try(&nowhere, &call, &output, &reason, error))
 		return NULL;
 	if (reason)
 		lab_fail(error, LAB_ERROR_INPUT, "'%s': git says '%s'", path, reason);
-	else if (strlen(output) > output_max)
+	else if (strlen(output) > question->output_max)
 		lab_fail(error, LAB_ERROR_INPUT, "'%s': git %s prints more than %zu MiB", path,
-			 args[0], output_max >> 20);
+			 question->args[0], question->output_max >> 20);
 	else
 		return g_steal_pointer(&output);
 	return NULL;
+}
+
+char *git_ask(const char *path, const char *const *args, size_t output_max, GError **error)
+{
+	return git_ask_with(&(struct git_question){ .path = path, .args = args,
+						    .output_max = output_max }, error);
+}
+
+bool git_has(const char *path, const char *what)
+{
+	const char *const args[] = { "rev-parse", "--verify", "--quiet", "--end-of-options", what, NULL };
+	g_autofree char *said = git_ask(path, args, REASON_MAX, NULL);
+
+	return said && *said;
 }
 
 static bool fail_remote(const struct git_repo *repo, const char *reason, GError **error)

@@ -61,6 +61,17 @@ void git_drop_locks(const char *git_dir);
  * `output_max` bytes.
  */
 char *git_ask(const char *path, const char *const *args, size_t output_max, GError **error);
+/* The same, said in full. */
+struct git_question {
+	const char *path;
+	const char *const *args;	/* NULL-terminated */
+	size_t output_max;
+	unsigned timeout_s;	/* 0: as git_ask() */
+	const char *index;	/* file that serves as the index, or NULL: the repository's */
+};
+char *git_ask_with(const struct git_question *question, GError **error);
+/* Does the repository know what rev-parse(1) is given? */
+bool git_has(const char *path, const char *what);
 
 /* Find `ref` in the answer of `git ls-remote`: a tag before a branch, what an annotated tag points
  * to instead of the tag. False: it is not there. Pure. */

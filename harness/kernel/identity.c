@@ -82,3 +82,34 @@ void kernel_identify(struct kernel *k, const char *const *options)
 			  ktb.base_exact, "branch", shown, "line", line, "compiler", compiler,
 			  "banner", k->banner, "options", options_json(k, options));
 }
+
+/* Digits, dots and a candidate's number: nothing else is a release. */
+static bool is_release(const char *base)
+{
+	const char *candidate = strstr(base, "~rc");
+	size_t len = strspn(base, "0123456789.");
+
+	if (!len || !strchr(base, '.'))
+		return false;
+	return candidate ? base + len == candidate && candidate[3] &&
+				   !candidate[3 + strspn(candidate + 3, "0123456789")] :
+			   !base[len];
+}
+
+char *kernel_upstream_tag(const struct kernel *k)
+{
+	g_autofree char *base = NULL;
+	struct ktb_kernel ktb;
+	char *candidate;
+
+	if (!kernel_identity_ktb(k, &ktb) || !ktb.base_exact || ktb.trust != KTB_BASE_EXACT ||
+	    !is_release(ktb.base))
+		return NULL;
+	base = g_strdup(ktb.base);
+	candidate = strstr(base, "~rc");
+	if (candidate)
+		*candidate = '\0';
+	if (g_str_has_suffix(base, ".0"))
+		base[strlen(base) - 2] = '\0';
+	return g_strdup_printf("v%s%s%s", base, candidate ? "-" : "", candidate ? candidate + 1 : "");
+}

@@ -26,5 +26,8 @@
 void kernel_identify(struct kernel *k, const char *const *options);
 /* The same as the look-ups of base/ktb_check.h know it. False: its release is no kernel's. */
 bool kernel_identity_ktb(const struct kernel *k, struct ktb_kernel *ret);
+/* Tag of the release of upstream that it is made of, as kernel.org's trees have it: "v6.1.140", "v6.2",
+ * "v6.2-rc3". NULL: its vendor's numbers do not tell, or go their own way. The caller frees. */
+char *kernel_upstream_tag(const struct kernel *k);
 
 #endif

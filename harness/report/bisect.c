@@ -2,6 +2,7 @@
 /* See bisect.h. */
 #include "report/bisect.h"
 
+#include "report/bisect_notes.h"
 #include "stats/rate.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@
 
 /* --- numbers ------------------------------------------------------------------------------------ */
 
-static void add_seconds(GString *out, double s)
+void bisect_add_seconds(GString *out, double s)
 {
 	if (s < 90)
 		g_string_append_printf(out, "%.*f s", s < 10 ? 1 : 0, s);
@@ -22,7 +23,7 @@ static void add_seconds(GString *out, double s)
 }
 
 /* 99.95 % is not 100 %. */
-static void add_percent(GString *out, double p)
+void bisect_add_percent(GString *out, double p)
 {
 	if (p > 0.99 && p < 1)
 		g_string_append_printf(out, "%.2f %%", floor(p * 1e4) / 100);
@@ -30,7 +31,7 @@ static void add_percent(GString *out, double p)
 		g_string_append_printf(out, "%.*f %%", p < 0.1 ? 1 : 0, p * 100);
 }
 
-static unsigned suspects(const struct bisect_state *s)
+unsigned bisect_suspects(const struct bisect_state *s)
 {
 	g_autofree unsigned *set = NULL;
 	unsigned n;
@@ -46,7 +47,7 @@ static void add_outcome(GString *out, const struct bisect_state *s, const struct
 	g_string_append(out, bisect_outcome_name(run->outcome));
 	if (s->model.form == BISECT_TIME && run->had > 0) {
 		g_string_append(out, run->outcome == OUTCOME_FAILED ? " after " : " ");
-		add_seconds(out, run->had);
+		bisect_add_seconds(out, run->had);
 	}
 	if (run->title)
 		g_string_append_printf(out, ": %s", run->title);
@@ -54,20 +55,31 @@ static void add_outcome(GString *out, const struct bisect_state *s, const struct
 		g_string_append_printf(out, ": %s", run->why);
 }
 
+/* Of a second nobody wants to know. */
+static void add_to_go(GString *out, double eta_s)
+{
+	if (eta_s < 1)
+		return;
+	g_string_append(out, ", about ");
+	bisect_add_seconds(out, eta_s);
+	g_string_append(out, " to go");
+}
+
 char *bisect_test_line(const struct bisect_range *r, const struct bisect_state *s,
 		       const struct bisect_step *step, unsigned test)
 {
 	const struct bisect_run *run = s->runs->pdata[test];
 	g_autofree char *name = bisect_range_name(r, run->node);
-	unsigned best = bisect_best(s->belief);
+	unsigned best = bisect_best(s->belief), n = bisect_suspects(s);
 	g_autofree char *leader = bisect_range_name(r, best);
 	GString *out = g_string_new(NULL);
 
 	g_string_append_printf(out, "%4u  %-9s %s  ", test + 1, bisect_phase_name(step->phase), name);
 	add_outcome(out, s, run);
 	g_string_append(out, "  | ");
-	add_percent(out, s->belief->w[best]);
-	g_string_append_printf(out, " %s, %u suspects", leader, suspects(s));
+	bisect_add_percent(out, s->belief->w[best]);
+	g_string_append_printf(out, " %s, %u suspect%s", leader, n, n == 1 ? "" : "s");
+	add_to_go(out, bisect_eta_s(s));
 	return g_string_free(out, FALSE);
 }
 
@@ -92,15 +104,16 @@ static void add_answer(GString *out, const struct bisect_range *r, const struct 
 		g_string_append_printf(out, "first %s: ", what);
 		add_change(out, r, step->change);
 		g_string_append(out, ", confidence ");
-		add_percent(out, s->belief->w[step->change]);
+		bisect_add_percent(out, s->belief->w[step->change]);
 		break;
 	case BISECT_SEVERAL:
 		g_string_append_printf(out, "first %s: one of %u changes that no test tells apart", what,
-				       suspects(s));
+				       bisect_suspects(s));
 		break;
 	case BISECT_OLDER:
-		g_string_append(out, r->fix ? "not fixed in this range: the newer end fails too" :
-					      "older than this range: the good end fails too");
+		g_string_append(out, r->fix    ? "not fixed in this range: the newer end fails too" :
+				     r->beside ? "older than this range: where the ends parted it fails too" :
+						 "older than this range: the good end fails too");
 		break;
 	case BISECT_NOISE:
 		g_string_append(out, "no kernel fails more than any other: noise");
@@ -110,10 +123,10 @@ static void add_answer(GString *out, const struct bisect_range *r, const struct 
 		break;
 	case BISECT_OPEN:
 		g_string_append(out, "not done: ");
-		add_percent(out, s->belief->w[step->change]);
+		bisect_add_percent(out, s->belief->w[step->change]);
 		g_string_append(out, " ");
 		add_change(out, r, step->change);
-		g_string_append_printf(out, ", %u suspects", suspects(s));
+		g_string_append_printf(out, ", %u suspects", bisect_suspects(s));
 	}
 }
 
@@ -140,24 +153,18 @@ static void add_cost(GString *out, const struct bisect_state *s)
 			       s->counts[OUTCOME_FAILED], s->counts[OUTCOME_SURVIVED],
 			       s->counts[OUTCOME_OTHER], s->counts[OUTCOME_UNTESTABLE],
 			       s->counts[OUTCOME_LOST]);
-	add_seconds(out, s->run_spent_s);
+	bisect_add_seconds(out, s->run_spent_s);
 	g_string_append_printf(out, ", %u kernels in ", s->images);
-	add_seconds(out, s->make_spent_s);
+	bisect_add_seconds(out, s->make_spent_s);
 }
 
-/* What is still to be done, at the least: bits that are missing, at the pace of the next test. */
 static void add_expected(GString *out, const struct bisect_state *s, const struct bisect_step *step)
 {
-	double bits = 0;
-
-	for (unsigned c = 0; c < s->range->n; c++)
-		if (s->belief->w[c] > 0)
-			bits -= s->belief->w[c] * log2(s->belief->w[c]);
-	if (step->phase == BISECT_DONE || step->test.bits <= 0)
+	if (step->phase == BISECT_DONE)
 		return;
 	g_string_append(out, "to go: about ");
-	add_seconds(out, bits / step->test.bits * step->test.cost_s);
-	g_string_append_printf(out, " (%.1f bits)\n", bits);
+	bisect_add_seconds(out, bisect_eta_s(s));
+	g_string_append_c(out, '\n');
 }
 
 char *bisect_text(const struct bisect_range *r, const struct bisect_state *s,
@@ -174,6 +181,7 @@ char *bisect_text(const struct bisect_range *r, const struct bisect_state *s,
 		add_rate(out, s, step->change);
 		g_string_append_c(out, '\n');
 	}
+	bisect_notes_add(out, r, s, step);
 	add_cost(out, s);
 	g_string_append_c(out, '\n');
 	add_expected(out, s, step);
@@ -216,7 +224,7 @@ static json_t *suspects_json(const struct bisect_range *r, const struct bisect_s
 json_t *bisect_json(const struct bisect_range *r, const struct bisect_state *s,
 		    const struct bisect_step *step)
 {
-	return json_pack("{s:i, s:s, s:s, s:s*, s:f, s:b, s:i, s:i, s:i, s:f, s:f, s:o, s:o}", "schema",
+	json_t *doc = json_pack("{s:i, s:s, s:s, s:s*, s:f, s:b, s:i, s:i, s:i, s:f, s:f, s:o, s:o}", "schema",
 			 1, "phase", bisect_phase_name(step->phase), "answer",
 			 bisect_answer_name(step->answer), "change",
 			 step->answer == BISECT_FOUND ? r->changes[step->change].id : NULL,
@@ -224,6 +232,11 @@ json_t *bisect_json(const struct bisect_range *r, const struct bisect_state *s,
 			 (int)s->runs->len, "failed", (int)s->counts[OUTCOME_FAILED], "kernels",
 			 (int)s->images, "tests_s", s->run_spent_s, "kernels_s", s->make_spent_s,
 			 "suspects", suspects_json(r, s), "evidence", kernels_json(r, s));
+
+	json_object_set_new(doc, "eta_s",
+			    json_real(step->phase == BISECT_DONE ? 0 : bisect_eta_s(s)));
+	bisect_notes_json(doc, r, s, step);
+	return doc;
 }
 
 /* --- Markdown ----------------------------------------------------------------------------------- */
@@ -249,7 +262,7 @@ static void add_suspects(GString *out, const struct bisect_range *r, const struc
 		g_autofree char *name = bisect_range_name(r, set[i]);
 
 		g_string_append(out, "| ");
-		add_percent(out, s->belief->w[set[i]]);
+		bisect_add_percent(out, s->belief->w[set[i]]);
 		g_string_append_printf(out, " | %s | ", name);
 		add_cell(out, r->changes[set[i]].subject);
 		g_string_append(out, " |\n");
@@ -268,11 +281,11 @@ static void add_evidence_row(GString *out, const struct bisect_range *r,
 	if (s->known[node] == TESTABLE_NO)
 		g_string_append(out, "untestable");
 	else if (s->model.form == BISECT_TIME)
-		add_seconds(out, t->had);
+		bisect_add_seconds(out, t->had);
 	else
 		g_string_append_printf(out, "%.0f", t->had);
 	g_string_append(out, " | ");
-	add_percent(out, bisect_p_present(s->belief, node));
+	bisect_add_percent(out, bisect_p_present(s->belief, node));
 	g_string_append(out, " | ");
 	add_cell(out, r->changes[node].subject);
 	g_string_append(out, " |\n");
@@ -294,8 +307,24 @@ static void add_evidence(GString *out, const struct bisect_range *r, const struc
 	}
 }
 
+/* Indented, it is text as it stands, whatever is in it. */
+static void add_shown(GString *out, const char *shown)
+{
+	g_autofree char *text = g_utf8_make_valid(shown, -1);
+	g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
+
+	g_string_append(out, "\n## The change\n\n");
+	for (char **line = lines; *line; line++) {
+		for (char *c = *line; *c; c++)
+			if (g_ascii_iscntrl(*c) && *c != '\t')
+				*c = '?';
+		g_string_append_printf(out, **line ? "    %s\n" : "%s\n", *line);
+	}
+}
+
 char *bisect_markdown(const struct bisect_range *r, const struct bisect_state *s,
-		      const struct bisect_step *step, const char *title, const char *svg)
+		      const struct bisect_step *step, const char *title, const char *svg,
+		      const char *shown)
 {
 	g_autofree char *text = bisect_text(r, s, step);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -308,6 +337,8 @@ char *bisect_markdown(const struct bisect_range *r, const struct bisect_state *s
 		add_cell(out, *line);
 		g_string_append(out, line == lines ? "**\n\n" : "\n");
 	}
+	if (shown)
+		add_shown(out, shown);
 	add_suspects(out, r, s);
 	add_evidence(out, r, s);
 	g_string_append_printf(out, "\n![The posterior after each test](%s)\n", svg);

@@ -31,6 +31,9 @@ expect 0 bisect --cmd "$SCRATCH/half" --out "$SCRATCH/half.d" --json
 jq -e '.answer == "found" and .confidence >= 0.99 and (.evidence | length) > 3' "$SCRATCH/out" >/dev/null ||
 	complain "half: $(cat "$SCRATCH/out")"
 grep -q 'first bad: .*change 37' "$SCRATCH/half.d/report.md" || complain "the report does not say it"
+grep -q '^    Author: t <t@example.org>$' "$SCRATCH/half.d/report.md" &&
+	grep -q '^     1 file changed' "$SCRATCH/half.d/report.md" ||
+	complain "the report does not show the change: $(cat "$SCRATCH/half.d/report.md")"
 python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$SCRATCH/half.d/posterior.svg" ||
 	complain "the picture is no XML"
 [ "$(git -C "$repo" worktree list | wc -l)" -eq 1 ] || complain "the user's repository was touched"

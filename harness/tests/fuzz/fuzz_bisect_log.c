@@ -27,5 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!(fabs(sum - 1) < 1e-6))
 		__builtin_trap();
 	bisect_state_next(s, NULL, 0, NULL);
+	if (s->verify.begun && bisect_state_verdict(s) == VERIFY_OPEN && !(bisect_state_verify_lacks(s) > 0))
+		__builtin_trap();
 	return 0;
 }

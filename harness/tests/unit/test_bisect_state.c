@@ -7,6 +7,7 @@
 
 #include "bisect/prior.h"
 #include "bisect/state.h"
+#include "bisect/symptom.h"
 
 #include <math.h>
 #include <string.h>
@@ -187,6 +188,159 @@ static void a_change_that_changes_nothing_is_no_suspect(void **unused)
 	assert_true(s->make_s[4] == 0 && s->make_s[7] > 0);
 }
 
+#define SAME "0000000000000000000000000000000000000000000000000000000000000001"
+
+/* Not even by evidence: one kernel cannot fail where it survives, other than by chance. */
+static void the_same_image_is_not_the_answer(void **unused)
+{
+	g_autoptr(bisect_range) r = kernels(N);
+	g_autoptr(bisect_state) s = begun(r);
+
+	(void)unused;
+	apply(s, "{\"ev\":\"image\",\"node\":5,\"sha256\":\"" SAME "\"}", true);
+	apply(s, "{\"ev\":\"image\",\"node\":6,\"sha256\":\"" SAME "\"}", true);
+	for (unsigned i = 0; i < 5; i++) {
+		apply(s, "{\"ev\":\"told\",\"node\":39,\"outcome\":\"failed\"}", true);
+		apply(s, "{\"ev\":\"told\",\"node\":7,\"outcome\":\"failed\"}", true);
+		apply(s, "{\"ev\":\"told\",\"node\":4,\"outcome\":\"survived\"}", true);
+		apply(s, "{\"ev\":\"told\",\"node\":5,\"outcome\":\"survived\"}", true);
+	}
+	apply(s, "{\"ev\":\"told\",\"node\":6,\"outcome\":\"failed\"}", true);
+	assert_true(bisect_state_same_image(s, 5, 6) && !bisect_state_same_image(s, 4, 5));
+	assert_true(bisect_best(s->belief) != 6 && s->belief->w[6] < 1e-3);
+}
+
+/* --- the check of an answer --------------------------------------------------------------------- */
+
+static void patched(struct bisect_state *s, const char *outcome)
+{
+	g_autofree char *start = NULL, *end = NULL;
+	unsigned test = bisect_state_test(s);
+
+	start = g_strdup_printf("{\"ev\":\"start\",\"test\":%u,\"node\":39,\"length\":1,"
+				"\"patched\":true}", test);
+	end = g_strdup_printf("{\"ev\":\"end\",\"test\":%u,\"outcome\":\"%s\",\"why\":\"w\"}", test,
+			      outcome);
+	apply(s, start, true);
+	apply(s, end, true);
+}
+
+static struct bisect_state *answered(const struct bisect_range *r)
+{
+	struct bisect_state *s = begun(r);
+
+	for (unsigned i = 0; i < 5; i++)
+		apply(s, "{\"ev\":\"told\",\"node\":39,\"outcome\":\"failed\"}", true);
+	assert_int_equal(bisect_state_verdict(s), VERIFY_NONE);
+	apply(s, "{\"ev\":\"start\",\"test\":0,\"node\":39,\"length\":1,\"patched\":true}", false);
+	apply(s, "{\"ev\":\"verify\",\"change\":17}", true);
+	assert_int_equal(bisect_state_verdict(s), VERIFY_OPEN);
+	return s;
+}
+
+static void a_check_is_no_evidence_of_the_search(void **unused)
+{
+	g_autoptr(bisect_range) r = kernels(N);
+	g_autoptr(bisect_state) s = answered(r);
+	double before = s->belief->w[17], needs = bisect_state_verify_lacks(s);
+
+	(void)unused;
+	for (double i = 0; i < needs; i++) {
+		assert_true(bisect_state_verify_lacks(s) == needs - i);
+		patched(s, "survived");
+	}
+	assert_int_equal(bisect_state_verdict(s), VERIFY_CONFIRMED);
+	assert_true(needs >= 3 && needs <= 6);	/* 0.01 of a rate that is above 0.6 or so */
+	assert_true(s->belief->w[17] == before && s->belief->at[39].had == 0);
+	assert_int_equal(s->counts[OUTCOME_SURVIVED], needs);
+	assert_true(verify_chance(&s->verify, &s->model, s->belief->at[39]) <= 0.01);
+	/* another check begins anew */
+	apply(s, "{\"ev\":\"verify\",\"change\":18}", true);
+	assert_int_equal(bisect_state_verdict(s), VERIFY_OPEN);
+	assert_true(bisect_state_verify_lacks(s) == needs);
+}
+
+static void two_failures_refute(void **unused)
+{
+	g_autoptr(bisect_range) r = kernels(N);
+	g_autoptr(bisect_state) s = answered(r);
+
+	(void)unused;
+	patched(s, "lost");
+	patched(s, "failed");
+	assert_int_equal(bisect_state_verdict(s), VERIFY_OPEN);
+	patched(s, "failed");
+	assert_int_equal(bisect_state_verdict(s), VERIFY_REFUTED);
+}
+
+static void what_cannot_be_checked_is_no_verdict(void **unused)
+{
+	g_autoptr(bisect_range) r = kernels(N);
+	g_autoptr(bisect_state) s = answered(r), t = answered(r), u = answered(r);
+
+	(void)unused;
+	patched(s, "untestable");
+	assert_int_equal(bisect_state_verdict(s), VERIFY_IMPOSSIBLE);
+	assert_string_equal(s->verify.why, "w");
+	assert_int_equal(s->known[39], TESTABLE_YES);
+	for (unsigned i = 0; i < VERIFY_OTHERS_MAX; i++)
+		patched(t, "other");
+	assert_int_equal(bisect_state_verdict(t), VERIFY_IMPOSSIBLE);
+	apply(u, "{\"ev\":\"verify\",\"change\":17,\"why\":\"a merge\"}", true);
+	assert_int_equal(bisect_state_verdict(u), VERIFY_IMPOSSIBLE);
+	apply(u, "{\"ev\":\"verify\",\"change\":40}", false);
+}
+
+/* --- what the failure points at ----------------------------------------------------------------- */
+
+static void the_failure_makes_suspects(void **unused)
+{
+	static const char event[] = "{\"ev\":\"suspects\",\"functions\":[\"f_g\"],\"files\":[\"a.c\"],"
+				    "\"nodes\":[3,9]}";
+	g_autoptr(bisect_range) r = kernels(N);
+	g_autoptr(bisect_state) s = NULL;
+
+	(void)unused;
+	r->prior[9] = PRIOR_SUSPECTED;	/* the user's hint, too: together they have a limit */
+	r->prior[12] = PRIOR_OUTSIDE;
+	s = begun(r);
+	assert_null(bisect_state_title(s));
+	apply(s, event, true);
+	assert_true(fabs(s->belief->w[3] / s->belief->w[4] - PRIOR_SUSPECTED) < 1e-9);
+	assert_true(fabs(s->belief->w[9] / s->belief->w[4] - PRIOR_MOST) < 1e-9);
+	assert_int_equal(s->suspects, 2);
+	apply(s, event, false);	/* once */
+	bisect_state_free(s);
+	s = begun(r);
+	apply(s, "{\"ev\":\"suspects\",\"functions\":[],\"files\":[],\"nodes\":[9,3]}", false);
+	apply(s, "{\"ev\":\"suspects\",\"functions\":[],\"files\":[],\"nodes\":[40]}", false);
+	apply(s, "{\"ev\":\"suspects\",\"functions\":[],\"files\":[],\"nodes\":[12]}", true);
+	assert_true(s->belief->w[12] < s->belief->w[4] * 1e-3);
+}
+
+static void titles_name_functions(void **unused)
+{
+	static const struct {
+		const char *title, *want;
+	} cases[] = {
+		{ "deadlock: find_vmap_area <- __check_object_size <- bpf <- nmi",
+		  "find_vmap_area __check_object_size" },
+		{ "oops: NULL pointer dereference in poke_int3_handler", "poke_int3_handler" },
+		{ "oops: general protection fault in foo_bar.isra.0+0x10/0x20", "foo_bar" },
+		{ "corruption: 17 bytes at 0x1234", "" },
+		{ "lockup: smp_call smp_call x$(id)_y;_z", "smp_call" },
+		{ NULL, "" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_auto(GStrv) names = symptom_functions(cases[i].title);
+		g_autofree char *all = g_strjoinv(" ", names);
+
+		assert_string_equal(all, cases[i].want);
+	}
+}
+
 /* Tests with other delays are other tests. */
 static void a_plan_begins_anew(void **unused)
 {
@@ -246,8 +400,8 @@ static const char commits[] =
 	"dddddddddddddddddddddddddddddddddddddddd bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb "
 	"cccccccccccccccccccccccccccccccccccccccc\n";
 static const char names[] = "\001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\tone\n\nkernel/a.c\nDocumentation/x\n"
-			    "\001bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\ttwo\n\nDocumentation/y\n"
-			    "\001cccccccccccccccccccccccccccccccccccccccc\tthree\n\nmm/z.c\n"
+			    "\001bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\ttwo\002\n\nDocumentation/y\n"
+			    "\001cccccccccccccccccccccccccccccccccccccccc\tthree\00212ab (\"x\")\n\nmm/z.c\n"
 			    "\001eeee\tnobody\n\nq\n";
 
 static struct bisect_range *range_of_commits(const char *const *suspects)
@@ -271,9 +425,10 @@ static void commits_make_a_range(void **unused)
 	(void)unused;
 	assert_int_equal(r->n, 4);
 	assert_string_equal(r->changes[1].subject, "two");
+	assert_string_equal(r->changes[2].subject, "three");
 	assert_true(r->changes[3].merge && !r->changes[2].merge);
 	assert_true(r->prior[0] == 1 && r->prior[1] == PRIOR_OUTSIDE);
-	assert_true(r->prior[2] == PRIOR_SUSPECTED && r->prior[3] == PRIOR_MERGE);
+	assert_true(r->prior[2] == PRIOR_SUSPECTED * PRIOR_FIXES && r->prior[3] == PRIOR_MERGE);
 	assert_int_equal(bisect_range_find(r, "bbbbbbbb"), 1);
 	assert_int_equal(bisect_range_find(r, "bbb"), -1);
 	assert_string_equal(name, "dddddddddddd");
@@ -322,6 +477,11 @@ static void kernels_twice_are_refused(void **unused)
 	assert_false(bisect_range_kernels(one, false, &r, NULL));
 }
 
+static double prior_of(const char *const *files, const char *const *suspects)
+{
+	return prior_of_change(&(struct prior_facts){ .files = files }, suspects);
+}
+
 static void priors_go_by_files(void **unused)
 {
 	static const char *const arm[] = { "arch/arm64/mm/x.c", "Documentation/y", NULL };
@@ -331,11 +491,12 @@ static void priors_go_by_files(void **unused)
 	static const char *const near[] = { "kernel/tracepoint.c", NULL };
 
 	(void)unused;
-	assert_true(prior_of_change(false, arm, NULL) == PRIOR_OUTSIDE);
-	assert_true(prior_of_change(false, objtool, NULL) == 1);
-	assert_true(prior_of_change(false, mixed, suspects) == PRIOR_SUSPECTED);
-	assert_true(prior_of_change(false, near, suspects) == 1);
-	assert_true(prior_of_change(true, NULL, suspects) == PRIOR_MERGE);
+	assert_true(prior_of(arm, NULL) == PRIOR_OUTSIDE);
+	assert_true(prior_of(objtool, NULL) == 1);
+	assert_true(prior_of(mixed, suspects) == PRIOR_SUSPECTED);
+	assert_true(prior_of(near, suspects) == 1);
+	assert_true(prior_of_change(&(struct prior_facts){ .merge = true }, suspects) == PRIOR_MERGE);
+	assert_true(prior_of_change(&(struct prior_facts){ .fixes = true }, NULL) == PRIOR_FIXES);
 }
 
 int main(void)
@@ -347,6 +508,12 @@ int main(void)
 		cmocka_unit_test(bad_events_change_nothing),
 		cmocka_unit_test(other_outcomes_are_no_evidence),
 		cmocka_unit_test(a_change_that_changes_nothing_is_no_suspect),
+		cmocka_unit_test(the_same_image_is_not_the_answer),
+		cmocka_unit_test(a_check_is_no_evidence_of_the_search),
+		cmocka_unit_test(two_failures_refute),
+		cmocka_unit_test(what_cannot_be_checked_is_no_verdict),
+		cmocka_unit_test(the_failure_makes_suspects),
+		cmocka_unit_test(titles_name_functions),
 		cmocka_unit_test(a_plan_begins_anew),
 		cmocka_unit_test(symptoms_are_those_of_the_bad_end),
 		cmocka_unit_test(a_torn_line_is_dropped),
