@@ -9,11 +9,12 @@
  * peer's revisit interval. Single delays and their share of time are bounded, for a stalled vCPU
  * also stalls IPIs, RCU and the host's exclusive sections.
  *
- * Argument: page=FD, inherited. Whatever is wrong, the guest runs on without delays, and the page's
- * `trouble` says why. Built on its own, without GLib: it lives in QEMU.
+ * Argument: page=FD, inherited, or page=/FILE. Whatever is wrong, the guest runs on without delays, and
+ * the page's `trouble` says why. Built on its own, without GLib: it lives in QEMU.
  */
 #include "amplify/plugin.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,17 +353,27 @@ void plugin_poll(void)
 
 /* --- the start ------------------------------------------------------------------------------- */
 
+/* A number that was inherited, or a file: an engine that somebody else started inherits nothing. */
+static int open_page(int argc, char **argv)
+{
+	const char *what = argc == 1 && strncmp(argv[0], "page=", 5) == 0 ? argv[0] + 5 : "";
+	char *end;
+	long fd = strtol(what, &end, 10);
+
+	if (*what == '/')
+		return open(what, O_RDWR | O_CLOEXEC);
+	return end == what || *end || fd < 0 || fd > INT32_MAX ? -2 : (int)fd;
+}
+
 /* Returns what is wrong, or NULL. A page that is not ours is not written to. */
 static const char *map_page(int argc, char **argv)
 {
-	const char *number = argc == 1 && strncmp(argv[0], "page=", 5) == 0 ? argv[0] + 5 : "";
+	int fd = open_page(argc, argv);
 	struct stat st;
-	char *end;
-	long fd = strtol(number, &end, 10);
 	void *mem;
 
-	if (end == number || *end || fd < 0 || fd > INT32_MAX)
-		return "the argument must be page=FD";
+	if (fd == -2)
+		return "the argument must be page=FD or page=/FILE";
 	if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(*page))
 		return "the page is missing or too short";
 	mem = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

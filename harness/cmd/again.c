@@ -4,6 +4,7 @@
  * its own in a run of its own: what was judged before stays as it is.
  */
 #include "cmd/cmd.h"
+#include "cmd/lab_host.h"
 #include "cmd/pick.h"
 
 #include "base/fs.h"
@@ -20,7 +21,7 @@
 #define UNTIL_FAIL_TIMES 100
 
 struct request {
-	char *cell, *out, *json, *amplify;
+	char *cell, *out, *json, *amplify, *connect;
 	int times, jobs, timeout;
 	gboolean until_fail, same_seed, force;
 };
@@ -28,6 +29,7 @@ struct request {
 struct again {
 	const struct request *req;
 	struct lab *lab;
+	struct lab *place;     /* where it is repeated, with its engine; NULL: as recorded, here */
 	struct run *old, *all; /* what is repeated, and the repetitions */
 	GPtrArray *of;         /* of struct cell *, borrowed from old */
 	struct amplify amplify;	/* of --amplify */
@@ -58,12 +60,60 @@ static bool same_agent(const struct job *job, GError **error)
 				"the run is of another build of klab: its guest agent differs"));
 }
 
-static bool same_inputs(const struct job *job, GError **error)
+static bool same_engine(const struct again *a, const struct job *job, GError **error)
+{
+	if (a->req->connect)
+		return true; /* another one is what was asked for */
+	if (!a->place)
+		return same_file("engine", job->engine->binary, job->engine->sha256, error);
+	return !strcmp(a->place->engine->sha256, job->engine->sha256) ||
+	       lab_fail(error, LAB_ERROR_USAGE, "the QEMU of '%s' is not what it was: %s, was %s",
+			job->host->uri, a->place->engine->version, job->engine->version);
+}
+
+static bool same_inputs(const struct again *a, const struct job *job, GError **error)
 {
 	return (same_file("kernel image", job->kernel->image, job->kernel->sha256, error) &&
-		same_file("engine", job->engine->binary, job->engine->sha256, error) &&
-		same_agent(job, error)) ||
+		same_engine(a, job, error) && same_agent(job, error)) ||
 	       lab_prefix(error, "cell '%s'", job->cell);
+}
+
+/* --- where? -------------------------------------------------------------------------------- */
+
+/* The host that a run was planned for; runs have one. */
+static const struct job *remote_job(const struct again *a)
+{
+	const struct job *job = ((struct cell *)a->of->pdata[0])->job;
+
+	return job->host && job->host->remote ? job : NULL;
+}
+
+static bool open_place(struct again *a, GError **error)
+{
+	const struct job *job = remote_job(a);
+	const struct cell *first = a->of->pdata[0];
+	const struct lab_params params = { .judge_only = true, .prove = true,
+					   .accel = first->job->accel,
+					   .connect = a->req->connect ? a->req->connect :
+						      job	      ? job->host->uri :
+									NULL };
+
+	if (!params.connect)
+		return true;
+	if (!lab_open(&params, &a->place, error))
+		return false;
+	if (!a->req->connect && !a->place->host_spec->emulator)
+		a->place->host_spec->emulator = g_strdup(job->engine->binary);
+	return lab_open_engine(a->place, &params, &cmd_progress, error);
+}
+
+/* A rate that was measured with another engine bounds nothing. */
+static void move(const struct lab *to, struct cell *cell)
+{
+	if (strcmp(to->engine->version, cell->job->engine->version) != 0 ||
+	    strcmp(to->accel, cell->job->accel) != 0)
+		cell->rate_lower = 0;
+	lab_host_place(to, cell->job);
 }
 
 /* --force: under what there is now, as a new measurement. */
@@ -71,8 +121,6 @@ static bool take_present_inputs(struct lab *lab, struct job *job, GError **error
 {
 	const struct lab_params params = { .accel = job->accel, .prove = true };
 	g_autofree char *image = fs_sha256(job->kernel->image, error);
-	json_t *json;
-	struct job *copy;
 
 	if (!image || (!lab->engine && !lab_open_engine(lab, &params, &cmd_progress, error)))
 		return false;
@@ -82,36 +130,29 @@ static bool take_present_inputs(struct lab *lab, struct job *job, GError **error
 	job->agent_sha256 = g_strdup(lab->agent);
 	g_free(job->engine_trouble);
 	job->engine_trouble = g_strdup(lab->engine_trouble);
-	/* an engine is copied by way of JSON, like all of a job */
 	engine_free(job->engine);
-	job->engine = lab->engine;
-	json = job_to_json(job);
-	job->engine = NULL;
-	if (!job_from_json(json, &copy, error)) {
-		json_decref(json);
-		return false;
-	}
-	json_decref(json);
-	job->engine = copy->engine;
-	copy->engine = NULL;
-	job_free(copy);
+	job->engine = engine_copy(lab->engine);
 	return true;
 }
 
 static bool check_inputs(struct again *a, GError **error)
 {
+	if (!open_place(a, error))
+		return false;
 	for (guint i = 0; i < a->of->len; i++) {
 		struct cell *cell = a->of->pdata[i];
 		g_autoptr(GError) why = NULL;
 
-		if (same_inputs(cell->job, &why))
+		if (a->req->connect)
+			move(a->place, cell);
+		if (same_inputs(a, cell->job, &why))
 			continue;
 		if (!a->req->force)
 			return lab_fail(error, LAB_ERROR_USAGE,
 					"%s\nhint: --force repeats it with what is there now",
 					why->message);
 		cmd_line(why->message);
-		if (!take_present_inputs(a->lab, cell->job, error))
+		if (!take_present_inputs(a->place ? a->place : a->lab, cell->job, error))
 			return false;
 	}
 	return true;
@@ -234,13 +275,14 @@ static bool run_batch(struct again *a, unsigned first, unsigned last, enum sched
 		      bool *ret_failed, GError **error)
 {
 	g_autoptr(run) batch = run_new(a->all->dir, a->all->confidence);
+	unsigned jobs = a->place ? lab_host_jobs(a->place, a->req->jobs) : (unsigned)a->req->jobs;
 	bool ok;
 
 	for (unsigned k = first; k <= last; k++)
 		for (guint i = 0; i < a->of->len; i++)
 			plan_one(a, a->of->pdata[i], k, batch);
 	ok = run_save(a->all, error) &&
-	     lab_sched(a->lab, batch, a->req->jobs, a->req->timeout, ret_end, error);
+	     lab_sched(a->lab, batch, jobs, a->req->timeout, ret_end, error);
 	*ret_failed = count_affected(batch) > 0;
 	return ok;
 }
@@ -359,6 +401,7 @@ static void again_clear(struct again *a)
 	run_free(a->old);
 	run_free(a->all);
 	lab_free(a->lab);
+	lab_free(a->place);
 }
 
 static bool check_ranges(struct request *req, int operands, GError **error)
@@ -399,6 +442,8 @@ static int run_command(int argc, char **argv)
 		  "with the plan.txt of the job that found it). What does not fail under 'off' is "
 		  "informative only: without delays it may take hours",
 		  "LEVEL|PLAN|@FILE" },
+		{ "connect", 0, 0, G_OPTION_ARG_STRING, &req.connect,
+		  LAB_CONNECT_HELP " (default: where it ran)", "URI|NAME" },
 		{ "force", 0, 0, G_OPTION_ARG_NONE, &req.force,
 		  "Even if the kernel image, QEMU or klab are not what they were", NULL },
 		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &req.jobs, "Guests at once (default: 1)", "N" },
@@ -442,6 +487,7 @@ static int run_command(int argc, char **argv)
 	g_free(req.out);
 	g_free(req.json);
 	g_free(req.amplify);
+	g_free(req.connect);
 	return code;
 }
 

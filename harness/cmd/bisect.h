@@ -31,7 +31,7 @@ struct bisect_request {
 	gboolean images;	/* kernels are built, or pulled, for the command */
 	char *probe, *amplify, *signature;
 	char *prebuild;		/* "auto" (NULL), "yes", "no" */
-	char *config_fragment, *compiler, *config;
+	char *config_fragment, *compiler, *config, *connect;
 	int smp, memory, duration, jobs, timeout;
 	gint64 seed;
 	double confidence;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kbisect run: find the change, from the range to the answer. */
 #include "cmd/bisect.h"
+#include "cmd/lab_host.h"
 
 #include "base/fs.h"
 #include "kernel/git_repo.h"
@@ -60,6 +61,9 @@ static bool check(struct options *o, GError **error)
 	if (r->verify && !r->git)
 		return lab_fail(error, LAB_ERROR_USAGE,
 				"--verify takes a commit out of a tree: there is none without --git");
+	if (r->connect && !r->probe)
+		return lab_fail(error, LAB_ERROR_USAGE, "--connect goes with --probe: a command of "
+				"yours starts its own guests");
 	if (r->command && !is_of_commits(o) && !r->images)
 		r->images = true;	/* what else is there to look at? */
 	if (r->confidence < 0.5 || r->confidence > 0.9999)
@@ -171,7 +175,8 @@ static bool range_of_kernels(const struct options *o, struct lab *lab, struct bi
 
 static bool open_lab(const struct bisect_request *r, struct lab **ret, GError **error)
 {
-	struct lab_params params = { .accel = "auto", .prove = true, .kernels_file = r->config };
+	struct lab_params params = { .accel = "auto", .prove = true, .kernels_file = r->config,
+				     .connect = r->probe ? r->connect : NULL };
 	const char *const names[] = { r->probe, NULL };
 	g_autoptr(lab) lab = NULL;
 	g_autoptr(GPtrArray) probes = NULL;
@@ -506,6 +511,7 @@ static bool parse(int *argc, char ***argv, struct options *o, int *ret_exit)
 		{ "timeout", 0, 0, G_OPTION_ARG_INT, &r->timeout, "Seconds that --cmd may take (3600); beyond, the kernel is untestable", "S" },
 		{ "kconfig", 0, 0, G_OPTION_ARG_FILENAME, &r->config_fragment, "Config fragment of builds", "FILE" },
 		{ "compiler", 0, 0, G_OPTION_ARG_STRING, &r->compiler, "Compiler of builds, such as gcc-12", "CC" },
+		{ "connect", 0, 0, G_OPTION_ARG_STRING, &r->connect, LAB_CONNECT_HELP, "URI|NAME" },
 		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &r->config, "Kernels file", "FILE" },
 		{ "seed", 0, 0, G_OPTION_ARG_INT64, &r->seed, "Seed of every random choice (1)", "N" },
 		{ "build-time", 0, 0, G_OPTION_ARG_DOUBLE, &r->build_s, "Guess of what a kernel takes to build or pull, until it is measured", "S" },

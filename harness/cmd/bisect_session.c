@@ -39,6 +39,7 @@ static const struct field {
 	FIELD(memory, NUMBER),	 FIELD(duration, NUMBER),  FIELD(jobs, NUMBER),
 	FIELD(timeout, NUMBER),	 FIELD(seed, BIG),	   FIELD(confidence, REAL),
 	FIELD(build_s, REAL),	 FIELD(boot_s, REAL),	   FIELD(prebuild, TEXT),
+	FIELD(connect, TEXT),
 #undef FIELD
 };
 

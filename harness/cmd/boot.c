@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* klab boot KERNEL [-- CMD [ARG]...]: a shell or one command in a kernel, with its exit code. */
 #include "cmd/cmd.h"
-#include "cmd/lab.h"
+#include "cmd/lab_host.h"
 
 #include "base/embed.h"
 #include "guest/initramfs.h"
@@ -26,7 +26,7 @@ enum { EXIT_OWN_FAILURE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 }
 #define SMP_DEFAULT 4
 
 struct options {
-	char *append, *busybox, *cpu, *accel, *qemu, *config;
+	char *append, *busybox, *cpu, *accel, *qemu, *config, *connect;
 	char **files;
 	int smp, memory, timeout, boot_timeout;
 	gboolean verbose;
@@ -251,7 +251,8 @@ static bool run_guest(const struct options *o, const struct lab *lab, const stru
 	static const char *const shell[] = { "sh", NULL };
 	g_autoptr(GPtrArray) env = environment(k);
 	struct boot_params params = {
-		.backend = &guest_backend_qemu,
+		.backend = lab->host ? &guest_backend_libvirt : &guest_backend_qemu,
+		.host = lab->host,
 		.engine = lab->engine,
 		.image = k->image,
 		.initrd = initrd->path,
@@ -288,7 +289,8 @@ static int execute(struct options *o, const char *name, GError **error)
 {
 	struct lab_params params = { .qemu = o->qemu,
 				     .accel = o->accel,
-				     .kernels_file = o->config };
+				     .kernels_file = o->config,
+				     .connect = o->connect };
 	g_auto(boot_initrd) initrd = BOOT_INITRD_INIT;
 	g_auto(boot_result) result = { 0 };
 	g_autoptr(kernel) kernel = NULL;
@@ -403,6 +405,7 @@ static int run_command(int argc, char **argv)
 		{ "accel", 0, 0, G_OPTION_ARG_STRING, &o.accel, "auto, tcg, kvm (default: auto)",
 		  "ACCEL" },
 		{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &o.qemu, "QEMU binary to use", "PATH" },
+		{ "connect", 0, 0, G_OPTION_ARG_STRING, &o.connect, LAB_CONNECT_HELP, "URI|NAME" },
 		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &o.config,
 		  "Kernels file (default: ./kernels.yaml, else the one shipped inside)", "FILE" },
 		{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &o.verbose,
@@ -429,6 +432,7 @@ static int run_command(int argc, char **argv)
 	g_free(o.accel);
 	g_free(o.qemu);
 	g_free(o.config);
+	g_free(o.connect);
 	return code;
 }
 

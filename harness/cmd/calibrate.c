@@ -8,6 +8,7 @@
 #include "cmd/calibrate_report.h"
 #include "cmd/calibration_file.h"
 #include "cmd/cmd.h"
+#include "cmd/lab_host.h"
 #include "cmd/runner.h"
 #include "kernel/control.h"
 
@@ -22,7 +23,7 @@
 static struct {
 	int repeat, clean_repeat, smp, duration_s, jobs;
 	gint64 seed;
-	char *amplify, *json, *out, *source, *suites;
+	char *amplify, *json, *out, *source, *suites, *connect;
 	char **probes;
 	gboolean build_only, refresh, no_store;
 } opt;
@@ -41,6 +42,7 @@ static const GOptionEntry entries[] = {
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &opt.seed, "Seed of the first repetition", "N" },
 	{ "jobs", 'j', 0, G_OPTION_ARG_INT, &opt.jobs, "Compilers at once (default: all CPUs)",
 	  "N" },
+	{ "connect", 0, 0, G_OPTION_ARG_STRING, &opt.connect, LAB_CONNECT_HELP, "URI|NAME" },
 	{ "source", 0, 0, G_OPTION_ARG_FILENAME, &opt.source,
 	  "Source package or Linux 6.1 tarball to build from, instead of apt's", "FILE" },
 	{ "suites", 0, 0, G_OPTION_ARG_STRING, &opt.suites,
@@ -64,6 +66,15 @@ static const char epilog[] =
 	"  klab calibrate --build-only         only make the control kernels\n"
 	"\n"
 	"Exit codes: 0 every answer was right, 1 one was wrong, 2 usage, 3 could not run.\n";
+
+/* A name that means nothing is told before kernels are built. */
+static bool check_connect(GError **error)
+{
+	const struct lab_params params = { .judge_only = true, .connect = opt.connect };
+	g_autoptr(lab) lab = NULL;
+
+	return !opt.connect || lab_open(&params, &lab, error);
+}
 
 static bool check_options(enum amplify_level *ret_level, GError **error)
 {
@@ -92,7 +103,7 @@ static bool check_options(enum amplify_level *ret_level, GError **error)
 	    *ret_level == AMPLIFY_PLAN)
 		return lab_fail(error, LAB_ERROR_USAGE,
 				"--amplify '%s' is none of auto, light, host, off", opt.amplify);
-	return true;
+	return check_connect(error);
 }
 
 /* ---- results ---- */
@@ -199,6 +210,7 @@ static bool run_control(struct controls *s, enum amplify_level level, const char
 		.duration_s = opt.duration_s,
 		.seed = opt.seed + repeat - 1,
 		.amplify = level,
+		.connect = opt.connect,
 		.out = out,
 		.uncalibrated = true,
 	};

@@ -4,7 +4,8 @@
  * --engine also: does the engine run a kernel believed clean without a splat.
  */
 #include "cmd/cmd.h"
-#include "cmd/lab.h"
+#include "cmd/doctor.h"
+#include "cmd/lab_host.h"
 
 #include "base/fs.h"
 #include "base/proc.h"
@@ -26,20 +27,9 @@
 #define JOB_STRESS_S 20	/* of the jobs that the proof's bound is told for */
 #define MINUTES_MAX 10000
 
-enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
 static const char *const level_names[] = { "ok", "warn", "fail" };
 
-struct doctor {
-	gboolean json, engine, again;
-	int minutes;
-	char *qemu;
-	json_t *checks, *proof;
-	enum level worst;
-};
-
-static void report(struct doctor *d, const char *name, enum level level, const char *hint,
-		   const char *fmt, ...) G_GNUC_PRINTF(5, 6);
-static void report(struct doctor *d, const char *name, enum level level, const char *hint,
+void doctor_report(struct doctor *d, const char *name, enum level level, const char *hint,
 		   const char *fmt, ...)
 {
 	g_autofree char *detail = NULL, *line = NULL;
@@ -62,13 +52,12 @@ static void report(struct doctor *d, const char *name, enum level level, const c
 	cmd_output("-", line, strlen(line), NULL);
 }
 
-/* An error as a check's line, with `hint` in place of its own unless that is NULL. */
-static void report_error(struct doctor *d, const char *name, enum level level, const char *hint,
+void doctor_report_error(struct doctor *d, const char *name, enum level level, const char *hint,
 			 const GError *error)
 {
 	g_auto(GStrv) parts = g_strsplit(error->message, "\nhint: ", 2);
 
-	report(d, name, level, hint ? hint : parts[1], "%s", parts[0]);
+	doctor_report(d, name, level, hint ? hint : parts[1], "%s", parts[0]);
 }
 
 /* ---- the host ---- */
@@ -79,11 +68,11 @@ static void check_machine(struct doctor *d)
 
 	uname(&u);
 	if (!strcmp(u.machine, "x86_64"))
-		report(d, "machine", LEVEL_OK, NULL, "%s, %u processors, Linux %s", u.machine,
-		       g_get_num_processors(), u.release);
+		doctor_report(d, "machine", LEVEL_OK, NULL, "%s, %u processors, Linux %s",
+			      u.machine, g_get_num_processors(), u.release);
 	else
-		report(d, "machine", LEVEL_FAIL, "use an x86-64 host", "%s: guests are x86-64 only",
-		       u.machine);
+		doctor_report(d, "machine", LEVEL_FAIL, "use an x86-64 host",
+			      "%s: guests are x86-64 only", u.machine);
 }
 
 /* "MemAvailable:   12345 kB" */
@@ -98,14 +87,13 @@ static uint64_t mem_available_mib(void)
 	return g_ascii_strtoull(at + strlen("MemAvailable:"), NULL, 10) / 1024;
 }
 
-static void check_memory(struct doctor *d)
+void doctor_report_memory(struct doctor *d, uint64_t mib)
 {
-	uint64_t mib = mem_available_mib();
 	enum level level = mib < MEM_FAIL_MIB ? LEVEL_FAIL :
 			   mib < MEM_WARN_MIB ? LEVEL_WARN : LEVEL_OK;
 
-	report(d, "memory", level, "a guest takes about 700 MiB; run fewer at a time (-j 1)",
-	       "%" G_GUINT64_FORMAT " MiB available", mib);
+	doctor_report(d, "memory", level, "a guest takes about 700 MiB; run fewer at a time (-j 1)",
+		      "%" G_GUINT64_FORMAT " MiB available", mib);
 }
 
 static void check_cache(struct doctor *d)
@@ -117,15 +105,16 @@ static void check_cache(struct doctor *d)
 	uint64_t mib;
 
 	if (!dir) {
-		report_error(d, "cache", LEVEL_FAIL, NULL, error);
+		doctor_report_error(d, "cache", LEVEL_FAIL, NULL, error);
 		return;
 	}
 	mib = statvfs(dir, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
 	level = mib < DISK_FAIL_MIB ? LEVEL_FAIL : mib < DISK_WARN_MIB ? LEVEL_WARN : LEVEL_OK;
-	report(d, "cache", level,
-	       "kernels, engine and lists take 400 MiB, klab calibrate 2 GiB more; XDG_CACHE_HOME "
-	       "moves them",
-	       "%" G_GUINT64_FORMAT " MiB free in '%s'", mib, dir);
+	doctor_report(
+		d, "cache", level,
+		"kernels, engine and lists take 400 MiB, klab calibrate 2 GiB more; XDG_CACHE_HOME "
+		"moves them",
+		"%" G_GUINT64_FORMAT " MiB free in '%s'", mib, dir);
 }
 
 static void check_apt(struct doctor *d)
@@ -134,9 +123,10 @@ static void check_apt(struct doctor *d)
 	g_autoptr(GError) error = NULL;
 
 	if (aptroot_check(codename ? codename : "stable", &uri, &error))
-		report(d, "apt", LEVEL_OK, NULL, "packages of other suites come from '%s'", uri);
+		doctor_report(d, "apt", LEVEL_OK, NULL, "packages of other suites come from '%s'",
+			      uri);
 	else
-		report_error(d, "apt", LEVEL_WARN, NULL, error);
+		doctor_report_error(d, "apt", LEVEL_WARN, NULL, error);
 }
 
 static void check_build_tools(struct doctor *d)
@@ -144,11 +134,12 @@ static void check_build_tools(struct doctor *d)
 	g_autofree char *missing = control_missing_packages(), *hint = NULL;
 
 	if (!missing) {
-		report(d, "controls", LEVEL_OK, NULL, "the tools of klab calibrate are installed");
+		doctor_report(d, "controls", LEVEL_OK, NULL,
+			      "the tools of klab calibrate are installed");
 		return;
 	}
 	hint = g_strdup_printf("apt-get install %s", missing);
-	report(d, "controls", LEVEL_WARN, hint, "klab calibrate lacks tools");
+	doctor_report(d, "controls", LEVEL_WARN, hint, "klab calibrate lacks tools");
 }
 
 /* ---- the engine ---- */
@@ -161,12 +152,13 @@ static void check_plugins(struct doctor *d, const struct engine *e)
 	g_autoptr(GError) error = NULL;
 
 	if (!proc_run(&spec, &help, NULL, &error))
-		report_error(d, "plugins", LEVEL_FAIL, NULL, error);
+		doctor_report_error(d, "plugins", LEVEL_FAIL, NULL, error);
 	else if (strstr(help, "\n-plugin "))
-		report(d, "plugins", LEVEL_OK, NULL, "QEMU takes TCG plugins");
+		doctor_report(d, "plugins", LEVEL_OK, NULL, "QEMU takes TCG plugins");
 	else
-		report(d, "plugins", LEVEL_WARN, "use a QEMU that was built with --enable-plugins",
-		       "QEMU has no TCG plugins: probes run without amplification");
+		doctor_report(d, "plugins", LEVEL_WARN,
+			      "use a QEMU that was built with --enable-plugins",
+			      "QEMU has no TCG plugins: probes run without amplification");
 }
 
 static void check_accels(struct doctor *d, const struct engine *e)
@@ -174,13 +166,13 @@ static void check_accels(struct doctor *d, const struct engine *e)
 	g_autofree char *tcg = NULL, *kvm = NULL;
 
 	if (!engine_accel_works(e, "tcg", &tcg))
-		report(d, "tcg", LEVEL_FAIL, "try another QEMU with --qemu PATH", "%s", tcg);
+		doctor_report(d, "tcg", LEVEL_FAIL, "try another QEMU with --qemu PATH", "%s", tcg);
 	else
-		report(d, "tcg", LEVEL_OK, NULL, "runs 64-bit code");
+		doctor_report(d, "tcg", LEVEL_OK, NULL, "runs 64-bit code");
 	if (engine_accel_works(e, "kvm", &kvm))
-		report(d, "kvm", LEVEL_OK, NULL, "runs 64-bit code");
+		doctor_report(d, "kvm", LEVEL_OK, NULL, "runs 64-bit code");
 	else
-		report(d, "kvm", LEVEL_OK, NULL, "not usable, TCG serves: %s", kvm);
+		doctor_report(d, "kvm", LEVEL_OK, NULL, "not usable, TCG serves: %s", kvm);
 }
 
 /* What a guest that breaks out of QEMU would find. */
@@ -188,8 +180,21 @@ static void check_cage(struct doctor *d, const struct engine *e)
 {
 	g_autoptr(cage) c = cage_open(e, "tcg");
 
-	report(d, "cage", c->whole ? LEVEL_OK : LEVEL_WARN,
-	       "use a QEMU with seccomp, in a folder that all users can read", "%s", c->text);
+	doctor_report(d, "cage", c->whole ? LEVEL_OK : LEVEL_WARN,
+		      "use a QEMU with seccomp, in a folder that all users can read", "%s",
+		      c->text);
+}
+
+void doctor_report_engine(struct doctor *d, const struct engine *e)
+{
+	if (engine_is_sound(e))
+		doctor_report(d, "engine", LEVEL_OK, NULL, "QEMU %s, '%s'", e->version, e->binary);
+	else
+		doctor_report(
+			d, "engine", LEVEL_WARN, "klab fetches a newer one without --qemu",
+			"QEMU %s: before %u its TCG makes clean kernels oops, so its verdicts are "
+			"infra",
+			e->version, ENGINE_MAJOR_MIN);
 }
 
 static void check_engine(struct doctor *d)
@@ -203,23 +208,19 @@ static void check_engine(struct doctor *d)
 
 		/* A plain look downloads nothing: an engine that is still to come is no fault. */
 		if (named || d->engine)
-			report_error(d, "engine", LEVEL_FAIL, NULL, error);
+			doctor_report_error(d, "engine", LEVEL_FAIL, NULL, error);
 		else
-			report_error(d, "engine", LEVEL_WARN, "the first klab run fetches one "
-				     "(16 MB), klab doctor --engine does so now", error);
+			doctor_report_error(d, "engine", LEVEL_WARN,
+					    "the first klab run fetches one "
+					    "(16 MB), klab doctor --engine does so now",
+					    error);
 		return;
 	}
-	if (engine_is_sound(e))
-		report(d, "engine", LEVEL_OK, NULL, "QEMU %s, '%s'", e->version, e->binary);
-	else
-		report(d, "engine", LEVEL_WARN, "klab fetches a newer one without --qemu",
-		       "QEMU %s: before %u its TCG makes clean kernels oops, so its verdicts are "
-		       "infra", e->version, ENGINE_MAJOR_MIN);
+	doctor_report_engine(d, e);
 	check_plugins(d, e);
 	check_cage(d, e);
 	check_accels(d, e);
 }
-
 static double proof_number(const struct doctor *d, const char *key)
 {
 	return json_number_value(json_object_get(d->proof, key));
@@ -234,54 +235,80 @@ static void report_proof(struct doctor *d, const struct lab *lab)
 		g_string_append_printf(models, "%s%s %u", i ? ", " : "", proof->models[i].name,
 				       proof->models[i].boots);
 	d->proof = engine_proof_json(proof, JOB_STRESS_S);
-	report(d, "proof", LEVEL_OK, NULL,
-	       "sound with %s: %u boots (%s), %.0f s of stress without a fault, weather %u (%s%s)",
-	       proof->kernel, proof->boots, models->str, proof->stress_s, proof->weather,
-	       proof->cached ? "cached, " : "", proof->when);
-	report(d, "proof-bound", LEVEL_OK, NULL,
-	       "at 95 %%: faults of the engine in at most %.2g %% of boots, %.2g a minute of "
-	       "stress, %.2g %% of jobs of %d s; --minutes N makes it less",
-	       100 * proof_number(d, "p_fault_per_boot_upper"),
-	       proof_number(d, "faults_per_stress_minute_upper"),
-	       100 * proof_number(d, "p_fault_per_job_upper"), JOB_STRESS_S);
+	doctor_report(
+		d, "proof", LEVEL_OK, NULL,
+		"sound with %s: %u boots (%s), %.0f s of stress without a fault, weather %u (%s%s)",
+		proof->kernel, proof->boots, models->str, proof->stress_s, proof->weather,
+		proof->cached ? "cached, " : "", proof->when);
+	doctor_report(
+		d, "proof-bound", LEVEL_OK, NULL,
+		"at 95 %%: faults of the engine in at most %.2g %% of boots, %.2g a minute of "
+		"stress, %.2g %% of jobs of %d s; --minutes N makes it less",
+		100 * proof_number(d, "p_fault_per_boot_upper"),
+		proof_number(d, "faults_per_stress_minute_upper"),
+		100 * proof_number(d, "p_fault_per_job_upper"), JOB_STRESS_S);
 }
 
 static void check_proof(struct doctor *d)
 {
-	struct lab_params params = { .qemu = d->qemu, .prove = true, .prove_again = d->again,
-				     .prove_minutes = d->minutes };
+	struct lab_params params = { .qemu = d->qemu,
+				     .prove = true,
+				     .prove_again = d->again,
+				     .prove_minutes = d->minutes,
+				     .connect = d->connect,
+				     .kernels_file = d->config };
 	g_autoptr(lab) lab = NULL;
 	g_autoptr(GError) error = NULL;
 
 	if (!lab_open(&params, &lab, &error) ||
 	    !lab_open_engine(lab, &params, &cmd_progress, &error))
-		report_error(d, "proof", LEVEL_FAIL, NULL, error);
+		doctor_report_error(d, "proof", LEVEL_FAIL, NULL, error);
 	else if (lab->engine_trouble)
-		report(d, "proof", LEVEL_FAIL,
-		       "verdicts of this engine are infra; try another QEMU", "%s",
-		       lab->engine_trouble);
+		doctor_report(d, "proof", LEVEL_FAIL,
+			      "verdicts of this engine are infra; try another QEMU", "%s",
+			      lab->engine_trouble);
 	else
 		report_proof(d, lab);
 }
 
 /* ---- command ---- */
 
-static int execute(struct doctor *d)
+static void check_here(struct doctor *d)
 {
-	g_autofree char *text = NULL, *line = NULL;
-	json_t *root;
-
-	d->checks = json_array();
 	check_machine(d);
-	check_memory(d);
+	doctor_report_memory(d, mem_available_mib());
 	check_cache(d);
 	check_apt(d);
 	check_build_tools(d);
 	check_engine(d);
+}
+
+static bool check(struct doctor *d, GError **error)
+{
+	if (d->clean)
+		return doctor_clean(d, error);
+	if (d->connect && !doctor_host(d, error))
+		return false;
+	if (!d->connect)
+		check_here(d);
 	if (d->engine)
 		check_proof(d);
-	root = json_pack("{s:o s:b s:o?}", "checks", d->checks, "fit", d->worst != LEVEL_FAIL,
-			 "engine_proof", d->proof);
+	return true;
+}
+
+static int execute(struct doctor *d)
+{
+	g_autofree char *text = NULL, *line = NULL;
+	g_autoptr(GError) error = NULL;
+	json_t *root;
+
+	d->checks = json_array();
+	if (!check(d, &error)) {
+		json_decref(d->checks);
+		return cmd_error("doctor", error);
+	}
+	root = json_pack("{s:o s:b s:o? s:s*}", "checks", d->checks, "fit", d->worst != LEVEL_FAIL,
+			 "engine_proof", d->proof, "connect", d->connect);
 	if (d->json)
 		text = json_dumps(root, JSON_INDENT(2));
 	if (text)
@@ -297,6 +324,9 @@ static bool check_options(const struct doctor *d, GError **error)
 	if (d->minutes < 0 || d->minutes > MINUTES_MAX)
 		return lab_fail(error, LAB_ERROR_USAGE, "--minutes is %d, wants 1..%d", d->minutes,
 				MINUTES_MAX);
+	if (d->clean && d->engine)
+		return lab_fail(error, LAB_ERROR_USAGE,
+				"--clean removes, --engine proves: not both");
 	return !d->minutes || d->engine ||
 	       lab_fail(error, LAB_ERROR_USAGE, "--minutes goes with --engine alone");
 }
@@ -313,18 +343,37 @@ static int run_command(int argc, char **argv)
 		{ "minutes", 0, 0, G_OPTION_ARG_INT, &d.minutes,
 		  "With --engine: go on proving for so long; results add up over calls", "N" },
 		{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &d.qemu, "QEMU to look at", "PATH" },
+		{ "connect", 0, 0, G_OPTION_ARG_STRING, &d.connect,
+		  "Look at a host of libvirt's instead of this one: a URI as of virsh -c, or a "
+		  "name "
+		  "from hosts: of the kernels file (docs/libvirt.md)",
+		  "URI|NAME" },
+		{ "clean", 0, 0, G_OPTION_ARG_NONE, &d.clean,
+		  "Remove what dead klabs left on that host, or on all of hosts:, and files that "
+		  "were "
+		  "not used for a week",
+		  NULL },
+		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &d.config,
+		  "Kernels file with hosts: (default: ./kernels.yaml)", "FILE" },
 		{ "json", 0, 0, G_OPTION_ARG_NONE, &d.json, "Print JSON", NULL },
 		{ 0 },
 	};
 	int code;
 
-	if (cmd_parse(&argc, &argv, "", "Say whether this host is fit to run the lab, and what to "
-		      "do where it is not.", entries,
+	if (cmd_parse(&argc, &argv, "",
+		      "Say whether this host is fit to run the lab, and what to "
+		      "do where it is not.",
+		      entries,
 		      "Examples:\n  klab doctor\n  klab doctor --engine\n"
-		      "  klab doctor --engine --minutes 30\n\n"
-		      "Exit code: 0 fit (warnings included), 2 usage, 3 a check failed.", &code))
+		      "  klab doctor --engine --minutes 30\n"
+		      "  klab doctor --connect qemu+ssh://root@lab1/system\n"
+		      "  klab doctor --clean --connect qemu+ssh://root@lab1/system\n\n"
+		      "Exit code: 0 fit (warnings included), 2 usage, 3 a check failed.",
+		      &code))
 		code = check_options(&d, &error) ? execute(&d) : cmd_error("doctor", error);
 	g_free(d.qemu);
+	g_free(d.connect);
+	g_free(d.config);
 	return code;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* klab exec-job SPEC: execute one planned job. What the scheduler starts, and what repeats a job. */
 #include "cmd/cmd.h"
+#include "cmd/lab_host.h"
 
 #include "base/fs.h"
 #include "run/evidence.h"
@@ -35,7 +36,21 @@ static char *choose_dir(const char *spec, const char *out)
 	}
 }
 
-static int execute(const char *spec, const char *out, GError **error)
+/* Elsewhere than it was planned for, with the engine that is there. */
+static bool move(struct job *job, const char *connect, GError **error)
+{
+	const struct lab_params params = { .judge_only = true, .prove = true, .accel = job->accel,
+					   .connect = connect };
+	g_autoptr(lab) lab = NULL;
+
+	if (!lab_open(&params, &lab, error) ||
+	    !lab_open_engine(lab, &params, &cmd_progress, error))
+		return false;
+	lab_host_place(lab, job);
+	return true;
+}
+
+static int execute(const char *spec, const char *out, const char *connect, GError **error)
 {
 	g_autoptr(job) job = NULL;
 	g_autoptr(outcome) o = NULL;
@@ -46,6 +61,8 @@ static int execute(const char *spec, const char *out, GError **error)
 		lab_prefix(error, "job spec");
 		return EXIT_USAGE;
 	}
+	if (connect && !move(job, connect, error))
+		return g_error_matches(*error, LAB_ERROR, LAB_ERROR_USAGE) ? EXIT_USAGE : EXIT_INFRA;
 	if (!fs_mkdir(dir, error) || !job_save(job, dir, error) ||
 	    !job_execute(job, dir, &cmd_progress, &interrupted, error) ||
 	    !outcome_load(dir, &nothing_known, &o, error))
@@ -60,12 +77,14 @@ static int execute(const char *spec, const char *out, GError **error)
 						      EXIT_UNSURE;
 }
 
-static int run(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-	g_autofree char *out = NULL;
+	g_autofree char *out = NULL, *connect = NULL;
 	g_autoptr(GError) error = NULL;
 	const GOptionEntry entries[] = {
 		{ "out", 'o', 0, G_OPTION_ARG_FILENAME, &out, "Folder of the journal", "DIR" },
+		{ "connect", 0, 0, G_OPTION_ARG_STRING, &connect,
+		  LAB_CONNECT_HELP " (default: where the spec says)", "URI|NAME" },
 		{ NULL },
 	};
 	struct sigaction action = { .sa_handler = on_signal };
@@ -87,7 +106,7 @@ static int run(int argc, char **argv)
 	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	code = execute(argv[1], out, &error);
+	code = execute(argv[1], out, connect, &error);
 	if (error)
 		cmd_error("exec-job", error);
 	return g_error_matches(error, LAB_ERROR, LAB_ERROR_NO_SPACE) ? EXIT_NO_SPACE : code;
@@ -96,5 +115,5 @@ static int run(int argc, char **argv)
 const struct command command_exec_job = {
 	.name = "exec-job",
 	.summary = "execute one planned job (for schedulers, and to repeat one)",
-	.run = run,
+	.run = run_command,
 };

@@ -7,6 +7,7 @@
 #include "cmd/calibration_file.h"
 #include "cmd/cmd.h"
 #include "cmd/dropin.h"
+#include "cmd/lab_host.h"
 #include "kernel/identity.h"
 #include "kernel/import.h"
 #include "know/know.h"
@@ -46,6 +47,8 @@ void lab_free(struct lab *lab)
 	g_free(lab->accel);
 	g_free(lab->accel_note);
 	g_free(lab->engine_trouble);
+	host_spec_free(lab->host_spec);
+	job_host_free(lab->host);
 	engine_proof_clear(&lab->proof);
 	calibration_free(lab->calibration);
 	g_free(lab->agent);
@@ -200,7 +203,11 @@ bool lab_open(const struct lab_params *params, struct lab **ret, GError **error)
 {
 	g_autoptr(lab) lab = g_new0(struct lab, 1);
 
-	if ((!params->judge_only && !load_matrix(lab, params->kernels_file, error)) ||
+	bool wants_matrix = !params->judge_only || params->connect;
+
+	if ((wants_matrix && !load_matrix(lab, params->kernels_file, error)) ||
+	    (params->connect &&
+	     !hosts_find(lab->matrix->hosts, params->connect, &lab->host_spec, error)) ||
 	    !load_hazards(lab, params->hazards_file, error) || !index_probes(lab, error) ||
 	    !load_console_rules(lab, params->console_rules_file, error) ||
 	    (!params->judge_only && !load_calibration(lab, error)))
@@ -297,6 +304,8 @@ static bool prove(struct lab *lab, const struct lab_params *params, const struct
 	g_autoptr(GPtrArray) probes = probes_of_proof(lab);
 	struct engine_prove_params prove_params = {
 		.accel = lab->accel,
+		/* started by libvirt or by us, the engine of this machine is the same */
+		.host = lab->host && lab->host->remote ? lab->host : NULL,
 		.probes = probes,
 		.again = params->prove_again,
 		.minutes = params->prove_minutes,
@@ -329,11 +338,15 @@ static void judge_engine(struct lab *lab, const struct lab_params *params,
 bool lab_open_engine(struct lab *lab, const struct lab_params *params,
 		     const struct progress *progress, GError **error)
 {
-	struct engine_request request = { .qemu = params->qemu };
+	const char *emulator = lab->host_spec ? lab->host_spec->emulator : NULL;
+	struct engine_request request = { .qemu = params->qemu ? params->qemu : emulator };
 
 	lab->agent = agent_sha256(error);
-	if (!lab->agent || !engine_get(&request, progress, &lab->engine, error) ||
-	    !choose_accel(lab, params->accel ? params->accel : "auto", error))
+	if (!lab->agent || (lab->host_spec && !lab_host_open(lab, params, progress, error)))
+		return false;
+	/* a remote host has its own */
+	if (!lab->engine && (!engine_get(&request, progress, &lab->engine, error) ||
+			     !choose_accel(lab, params->accel ? params->accel : "auto", error)))
 		return false;
 	if (params->prove && !params->trust_engine)
 		judge_engine(lab, params, progress);
@@ -434,6 +447,7 @@ void lab_add_cells(struct lab *lab, struct run *r, const struct kernel *kernel, 
 		.accel = lab->accel,
 		.engine = lab->engine,
 		.engine_trouble = lab->engine_trouble,
+		.host = lab->host,
 		.agent_sha256 = lab->agent,
 		.console_rules = lab->console_rules,
 		.params = plan->params,
@@ -505,7 +519,7 @@ bool lab_sched(struct lab *lab, struct run *r, unsigned jobs, unsigned limit_s,
 	g_autofree char *self = lab_self();
 	struct sched_params params = {
 		.self = self,
-		.jobs = MAX(jobs, 1),
+		.jobs = lab_host_jobs(lab, MAX(jobs, 1)),
 		.limit_s = limit_s,
 		.judge_params = params_of,
 		.on_start = on_start,

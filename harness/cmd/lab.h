@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "conf/console_rules.h"
 #include "conf/hazards.h"
+#include "conf/hosts.h"
 #include "conf/matrix.h"
 #include "conf/probes.h"
 #include "guest/engine.h"
@@ -28,6 +29,7 @@ struct lab_params {
 	const char *hazards_file;	/* or NULL: the shipped one */
 	const char *console_rules_file;	/* or NULL: the shipped rules alone */
 	const char *kernels_file;	/* or NULL: ./kernels.yaml, else the shipped one */
+	const char *connect;	/* --connect: a URI or a name of hosts:, or NULL: no libvirt */
 };
 
 struct lab {
@@ -39,6 +41,8 @@ struct lab {
 	char *accel;			/* "tcg" or "kvm" */
 	char *accel_note;		/* why it is not KVM, or NULL */
 	char *engine_trouble;		/* why its verdicts cannot count, or NULL */
+	struct host_spec *host_spec;	/* what --connect means, or NULL */
+	struct job_host *host;		/* the same once lab_open_engine() has seen it, or NULL */
 	struct engine_proof proof;
 	struct calibration *calibration;
 	char *agent;			/* sha256 of the initramfs */

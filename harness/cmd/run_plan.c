@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "cmd/cmd.h"
+#include "cmd/lab_host.h"
 #include "cmd/selftest.h"
 
 #include <stddef.h>
@@ -24,6 +25,7 @@ void run_request_clear(struct run_request *req)
 	amplify_clear(&req->delays);
 	g_free(req->out);
 	g_free(req->json);
+	g_free(req->connect);
 }
 
 static bool check_range(const char *option, gint64 value, gint64 lo, gint64 hi, GError **error)
@@ -81,6 +83,7 @@ static const GOptionEntry options[] = {
 	{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, AT(qemu),
 	  "QEMU binary to use (default: the system's if new enough, else a private copy)",
 	  "PATH" },
+	{ "connect", 0, 0, G_OPTION_ARG_STRING, AT(connect), LAB_CONNECT_HELP, "URI|NAME" },
 	{ "trust-engine", 0, 0, G_OPTION_ARG_NONE, AT(trust_engine),
 	  "Let verdicts of an unproven or old engine count", NULL },
 	{ "dump", 0, 0, G_OPTION_ARG_NONE, AT(dump),
@@ -122,6 +125,7 @@ static const char epilog[] =
 	"  klab run -p text-poke --amplify 'poke_int3_handler+0x10,us=300,every=64'\n"
 	"  klab run -p text-poke --amplify @plan.txt\n"
 	"  klab run -k file:arch/x86/boot/bzImage,id=mine --json -\n"
+	"  klab run --connect qemu+ssh://root@lab1/system -k debian-bookworm\n"
 	"  klab run --resume --out results/run-X";
 
 static bool parse_options(struct run_request *req, int *argc, char ***argv, int *ret_exit)
@@ -268,6 +272,9 @@ static bool plan_resume(const struct run_request *req, struct run **ret, GError 
 
 	if (!req->out)
 		return lab_fail(error, LAB_ERROR_USAGE, "--resume needs --out DIR: which run goes on");
+	if (req->connect)
+		return lab_fail(error, LAB_ERROR_USAGE, "--resume goes on where the run was planned "
+				"to run\nhint: klab again --connect repeats it on another host");
 	dir = g_canonicalize_filename(req->out, NULL);
 	return run_load(dir, ret, error);
 }
@@ -295,6 +302,7 @@ bool run_request_plan(const struct run_request *req, struct lab **ret_lab, struc
 		.qemu = req->qemu, .accel = req->accel ? req->accel : "auto",
 		.trust_engine = req->trust_engine, .prove = true, .kernels_file = req->config,
 		.hazards_file = req->hazards, .console_rules_file = req->console_rules,
+		.connect = req->connect,
 	};
 	g_autoptr(lab) lab = NULL;
 

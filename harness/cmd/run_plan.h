@@ -7,7 +7,7 @@
 
 struct run_request {
 	char **kernels, **probes, **params;
-	char *config, *hazards, *console_rules, *qemu, *accel, *amplify, *out, *json;
+	char *config, *hazards, *console_rules, *qemu, *accel, *amplify, *out, *json, *connect;
 	int smp, memory, duration, boot_timeout, timeout, jobs;
 	gint64 seed;
 	double confidence;

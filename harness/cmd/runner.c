@@ -33,7 +33,8 @@ static bool plan_cells(const struct runner_params *params, struct lab *lab, stru
 bool runner_run(const struct runner_params *params, struct run **ret, enum sched_end *ret_end,
 		GError **error)
 {
-	const struct lab_params lab_params = { .accel = "auto", .prove = true };
+	const struct lab_params lab_params = { .accel = "auto", .prove = true,
+					       .connect = params->connect };
 	g_autoptr(lab) lab = NULL;
 	g_autofree char *dir = g_canonicalize_filename(params->out, NULL);
 	g_autoptr(run) r = run_new(dir, 0.99);

@@ -18,6 +18,7 @@ struct runner_params {
 	unsigned smp, duration_s;  /* 0: the default */
 	uint64_t seed;
 	enum amplify_level amplify;
+	const char *connect;	   /* --connect, or NULL */
 	const char *out;   /* folder of the run, which must not exist yet */
 	bool uncalibrated; /* look no failure rates up: clean states no bound */
 };

@@ -2,6 +2,7 @@
 /* kernels.yaml to kernel specs: single kernels, families spelled out, the default set. */
 #include "conf/matrix.h"
 #include "conf/doc.h"
+#include "conf/hosts.h"
 #include "conf/matrix_family.h"
 #include "conf/matrix_keys.h"
 #include "conf/matrix_read.h"
@@ -40,6 +41,7 @@ void matrix_free(struct matrix *m)
 	g_hash_table_unref(m->by_id);
 	g_ptr_array_unref(m->kernels);
 	g_ptr_array_unref(m->families);
+	g_ptr_array_unref(m->hosts);
 	g_free(m);
 }
 
@@ -60,6 +62,7 @@ static struct matrix *matrix_new(void)
 	m->kernels = g_ptr_array_new_with_free_func((GDestroyNotify)kernel_spec_free);
 	m->by_id = g_hash_table_new(g_str_hash, g_str_equal);
 	m->families = g_ptr_array_new_with_free_func(family_free);
+	m->hosts = g_ptr_array_new_with_free_func((GDestroyNotify)host_spec_free);
 	return m;
 }
 
@@ -230,7 +233,7 @@ static void parse_kernels(struct matrix *m, const struct doc_node *root, struct 
 	g_autoptr(GHashTable) families = g_hash_table_new(g_str_hash, g_str_equal);
 	struct parser p = { .m = m, .families = families, .errors = errors };
 
-	if (!doc_get(root, "kernels") && !doc_get(root, "families"))
+	if (!doc_get(root, "kernels") && !doc_get(root, "families") && !doc_get(root, "hosts"))
 		doc_error(root, errors, "'kernels' is missing");
 	parse_defaults(&p, root);
 	parse_list(&p, root, "kernels", "a kernel", parse_kernel);
@@ -283,6 +286,8 @@ bool matrix_add(struct matrix *m, const char *name, const char *text, size_t len
 		doc_check_keys(root, matrix_top_keys, errors);
 		parse_kernels(m, root, errors);
 		parse_default(m, root, errors);
+		if (doc_get(root, "hosts"))
+			hosts_read(doc_get(root, "hosts"), m->hosts, m->hosts->len, errors);
 	}
 	m->n_files++;
 	return doc_errors_report(errors, error);

@@ -15,6 +15,7 @@
  *	    remote: https://example.org/linux.git
  *	    refs: {from: v5.2, to: v6.3}			# mainline-5.2 ... mainline-6.3
  *	default: [debian-bookworm, mine]
+ *	hosts: [...]						# conf/hosts.h
  */
 #ifndef KLAB_CONF_MATRIX_H
 #define KLAB_CONF_MATRIX_H
@@ -63,6 +64,7 @@ struct matrix {
 	GPtrArray *kernels;  /* of struct kernel_spec *: single ones, then families, in file order */
 	GHashTable *by_id;   /* the same */
 	GPtrArray *families; /* of struct matrix_family *, in file order */
+	GPtrArray *hosts;    /* of struct host_spec *, in file order */
 	unsigned n_files;
 };
 typedef struct matrix matrix;

@@ -6,7 +6,8 @@
 #include "conf/matrix.h"
 
 const char *const matrix_source_names[] = { "apt", "deb", "rpm", "git", "dir", "file", NULL };
-const char *const matrix_top_keys[] = { "defaults", "kernels", "families", "default", NULL };
+const char *const matrix_top_keys[] = { "defaults", "kernels", "families", "default",
+					"hosts",    NULL };
 
 static const char *const verify_values[] = { "none", NULL };
 #define APT (1u << MATRIX_APT)

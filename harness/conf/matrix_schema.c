@@ -2,6 +2,7 @@
 /* matrix_keys[] as JSON Schema, Markdown and text. See matrix_schema.h. */
 #include "conf/matrix_schema.h"
 
+#include "conf/hosts.h"
 #include "conf/matrix_keys.h"
 
 #include <glib.h>
@@ -161,7 +162,7 @@ static json_t *definitions(void)
 	json_object_set_new(
 		family, "oneOf",
 		json_pack("[{s:[s]}, {s:[s]}]", "required", "versions", "required", "refs"));
-	return json_pack("{s:o s:o s:o s:o}", "defaults",
+	return json_pack("{s:o s:o s:o s:o s:o}", "host", hosts_schema_json(), "defaults",
 			 map_schema(MATRIX_AT_DEFAULTS, "for kernels of that source"), "kernel",
 			 kernel, "family", family, "member",
 			 map_schema(MATRIX_AT_MEMBER, "one of a family"));
@@ -178,17 +179,19 @@ static json_t *list_of(const char *definition, const char *description)
 json_t *matrix_schema_json(void)
 {
 	json_t *properties = json_pack(
-		"{s:{s:s} s:o s:o s:{s:s s:{s:s} s:b s:s}}", "defaults", "$ref", "#/$defs/defaults",
+		"{s:o s:{s:s} s:o s:o s:{s:s s:{s:s} s:b s:s}}", "hosts",
+		list_of("host", "names for --connect"), "defaults", "$ref", "#/$defs/defaults",
 		"kernels", list_of("kernel", "single kernels"), "families",
 		list_of("family", "entries that stand for many kernels"), "default", "type",
 		"array", "items", "type", "string", "uniqueItems", 1, "description",
 		"ids of the kernels that commands take when none is named");
 
-	return json_pack("{s:s s:s s:s s:s s:b s:o s:[{s:[s]}, {s:[s]}] s:o}", "$schema",
+	return json_pack("{s:s s:s s:s s:s s:b s:o s:[{s:[s]}, {s:[s]}, {s:[s]}] s:o}", "$schema",
 			 "https://json-schema.org/draft/2020-12/schema", "title", "kernels.yaml",
 			 "description", "The kernels that klab knows", "type", "object",
 			 "additionalProperties", 0, "properties", properties, "anyOf", "required",
-			 "kernels", "required", "families", "$defs", definitions());
+			 "kernels", "required", "families", "required", "hosts", "$defs",
+			 definitions());
 }
 
 /* ---- for people ---- */

@@ -13,4 +13,10 @@ extern const char accel_guest[], accel_guest_end[];
 #define ACCEL_GUEST_TOKEN "klab-long-mode"
 #define ACCEL_GUEST_STATUS 85
 
+/*
+ * Write it into a file of the cache, which the caller unlinks and whose name he frees. NULL, and
+ * *ret_why (the caller's), why it cannot be written.
+ */
+char *accel_guest_write(char **ret_why);
+
 #endif

@@ -27,6 +27,21 @@ void engine_free(struct engine *e)
 	g_free(e);
 }
 
+struct engine *engine_copy(const struct engine *e)
+{
+	struct engine *copy = g_new(struct engine, 1);
+
+	*copy = (struct engine){ .binary = g_strdup(e->binary),
+				 .version = g_strdup(e->version),
+				 .major = e->major,
+				 .minor = e->minor,
+				 .micro = e->micro,
+				 .sha256 = g_strdup(e->sha256),
+				 .args = g_strdupv(e->args),
+				 .env = g_strdupv(e->env) };
+	return copy;
+}
+
 /* A private copy finds its libraries, modules and firmware below its own root. */
 static void set_prefix(struct engine *e, const char *prefix)
 {
@@ -175,21 +190,12 @@ static char *boot_accel_guest(const struct engine *e, const char *accel, const c
 /* Why it does not work, or NULL. */
 static char *try_accel(const struct engine *e, const char *accel)
 {
-	g_autofree char *dir = fs_cache_dir("engine/accel", NULL), *image = NULL;
-	g_autoptr(GError) error = NULL;
 	char *why;
-	int fd;
+	g_autofree char *image = accel_guest_write(&why);
 
-	if (!dir)
-		return g_strdup("the cache folder cannot be written");
-	image = g_build_filename(dir, "guest.XXXXXX", NULL);
-	fd = g_mkstemp(image);
-	if (fd < 0)
-		return g_strdup_printf("cannot create '%s': %s", image, g_strerror(errno));
-	close(fd);
-	why = fs_write(image, accel_guest, ACCEL_GUEST_LEN, &error) ?
-		      boot_accel_guest(e, accel, image) :
-		      g_strdup(error->message);
+	if (!image)
+		return why;
+	why = boot_accel_guest(e, accel, image);
 	g_unlink(image);
 	return why;
 }

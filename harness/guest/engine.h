@@ -22,6 +22,7 @@ typedef struct engine engine;
 void engine_free(struct engine *e);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(engine, engine_free)
 
+struct engine *engine_copy(const struct engine *e);
 /* Ask `binary` for its version; `prefix` (or NULL) is the root of a private copy. */
 bool engine_probe(const char *binary, const char *prefix, struct engine **ret, GError **error);
 bool engine_is_sound(const struct engine *e);

@@ -54,6 +54,11 @@ struct guest_spec {
 	int plugin_fd;		/* handed to the engine under the same number, for the plugin; 0: none */
 	const char *const *extra;	/* more engine arguments, NULL-terminated, or NULL */
 	const char *journal;	/* replay: the job folder to play */
+	const char *connect;	/* libvirt: the URI; NULL for the qemu backend */
+	const char *name;	/* libvirt: the domain's (guest/owner.h), or NULL: a unique one */
+	const char *emulator;	/* libvirt: path on the host; NULL: the engine's binary where the
+				 * host is this machine, else what the host offers */
+	const char *pool;	/* libvirt: the host's storage pool for files, or NULL: default */
 };
 
 /* One vCPU as `info registers` shows it. */
@@ -105,7 +110,7 @@ struct guest {
 	unsigned smp;
 };
 
-extern const struct guest_backend guest_backend_qemu, guest_backend_replay;
+extern const struct guest_backend guest_backend_qemu, guest_backend_libvirt, guest_backend_replay;
 
 bool guest_start(const struct guest_backend *be, const struct guest_spec *spec, struct guest **ret,
 		 GError **error);

@@ -11,6 +11,7 @@
 #include "guest/gdbstub.h"
 #include "guest/qmp.h"
 #include "guest/regs.h"
+#include "guest/vcpus.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,12 +39,8 @@ struct qemu {
 	GString *errors;	/* stderr, the first STDERR_MAX bytes */
 	bool exited, guest_asked, paused;
 	int status;
-	unsigned nvcpus;
-	pid_t *vcpu_tid;
-	int64_t *vcpu_delay_us, *vcpu_run_us;	/* last reading */
-	int64_t sched_at_us, console_at_us;
-	int64_t delay_us, run_us;	/* sums over readings */
-	int64_t steal_ticks;
+	struct vcpus vcpus;
+	int64_t console_at_us;
 	uint8_t buf[65536];
 };
 
@@ -187,23 +184,6 @@ static bool spawn(struct qemu *q, const struct guest_spec *spec, GError **error)
 	return ok;
 }
 
-static bool learn_vcpus(struct qemu *q, GError **error)
-{
-	json_t *cpus = NULL, *cpu;
-	size_t i;
-
-	if (!qmp_command(&q->qmp, "query-cpus-fast", NULL, COMMAND_MS, &cpus, error))
-		return false;
-	q->nvcpus = json_array_size(cpus);
-	q->vcpu_tid = g_new0(pid_t, q->nvcpus);
-	q->vcpu_delay_us = g_new0(int64_t, q->nvcpus);
-	q->vcpu_run_us = g_new0(int64_t, q->nvcpus);
-	json_array_foreach(cpus, i, cpu)
-		q->vcpu_tid[i] = json_integer_value(json_object_get(cpu, "thread-id"));
-	json_decref(cpus);
-	return true;
-}
-
 static void take_stderr(struct qemu *q)
 {
 	char buf[1024];
@@ -246,9 +226,7 @@ static void qemu_stop(struct guest *g)
 	lab_fd_close(&q->memfd);
 	g_string_free(q->errors, TRUE);
 	cage_free(q->cage);
-	g_free(q->vcpu_tid);
-	g_free(q->vcpu_delay_us);
-	g_free(q->vcpu_run_us);
+	vcpus_clear(&q->vcpus);
 	g_free(q);
 	g->priv = NULL;
 }
@@ -261,12 +239,11 @@ static bool qemu_start(const struct guest_spec *spec, struct guest *g, GError **
 	q->memfd = -1;
 	memset(q->fd, -1, sizeof(q->fd));
 	q->errors = g_string_new(NULL);
-	q->steal_ticks = -1;
 	q->cage = cage_open(spec->engine, spec->accel);
 	if (!spawn(q, spec, error))
 		return false;
 	qmp_init(&q->qmp, q->fd[CH_QMP]);
-	return (qmp_handshake(&q->qmp, HANDSHAKE_MS, error) && learn_vcpus(q, error)) ||
+	return (qmp_handshake(&q->qmp, HANDSHAKE_MS, error) && vcpus_learn(&q->vcpus, &q->qmp, COMMAND_MS, error)) ||
 	       explain_start(q, error);
 }
 
@@ -456,72 +433,19 @@ static bool qemu_regs(struct guest *g, struct guest_regs *ret, unsigned n, GErro
 	return true;
 }
 
-/* "RUN_NS DELAY_NS TIMESLICES" of one thread; false once it is gone. */
-static bool read_schedstat(pid_t pid, pid_t tid, int64_t *ret_run_us, int64_t *ret_delay_us)
-{
-	g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/schedstat", pid, tid);
-	g_autofree char *text = NULL;
-	char *end;
-
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return false;
-	*ret_run_us = g_ascii_strtoll(text, &end, 10) / 1000;
-	*ret_delay_us = g_ascii_strtoll(end, NULL, 10) / 1000;
-	return true;
-}
-
-/* Time that the hypervisor below us took from the average CPU since the last call; ticks are 10 ms. */
-static int64_t steal_us(struct qemu *q)
-{
-	g_autofree char *text = NULL;
-	int64_t ticks = 0, before = q->steal_ticks;
-
-	if (!g_file_get_contents("/proc/stat", &text, NULL, NULL) ||
-	    sscanf(text, "cpu %*d %*d %*d %*d %*d %*d %*d %" G_GINT64_FORMAT, &ticks) != 1)
-		return 0;
-	q->steal_ticks = ticks;
-	return before < 0 ? 0 : (ticks - before) * 10000 / (int64_t)g_get_num_processors();
-}
-
-/*
- * Sums, over readings, of the wall time in which a vCPU thread that wanted to run had to wait: the
- * share delay / (delay + run) over all vCPU threads. A halted vCPU neither runs nor waits.
- */
 static bool qemu_sched(struct guest *g, struct guest_sched *ret, GError **error)
 {
 	struct qemu *q = qemu_of(g);
-	int64_t now = g_get_monotonic_time(), delay_us = 0, run_us = 0;
 
-	for (unsigned i = 0; i < q->nvcpus; i++) {
-		int64_t run, delay;
-
-		if (!read_schedstat(q->pid, q->vcpu_tid[i], &run, &delay))
-			continue;
-		delay_us += delay - q->vcpu_delay_us[i];
-		run_us += run - q->vcpu_run_us[i];
-		q->vcpu_delay_us[i] = delay;
-		q->vcpu_run_us[i] = run;
-	}
-	if (q->sched_at_us && delay_us > 0)
-		q->delay_us += (now - q->sched_at_us) * ((double)delay_us / (delay_us + run_us));
-	if (q->sched_at_us)
-		q->delay_us += steal_us(q);
-	q->sched_at_us = now;
-	q->run_us += run_us;
+	vcpus_read(&q->vcpus, ret);
 	note_events(q);
-	*ret = (struct guest_sched){ .run_us = q->run_us, .delay_us = q->delay_us,
-				     .paused = q->paused };
+	ret->paused = q->paused;
 	return true;
 }
 
 static unsigned qemu_threads(struct guest *g, pid_t *ret, unsigned n)
 {
-	struct qemu *q = qemu_of(g);
-
-	n = MIN(n, q->nvcpus);
-	for (unsigned i = 0; i < n; i++)
-		ret[i] = q->vcpu_tid[i];
-	return n;
+	return vcpus_threads(&qemu_of(g)->vcpus, ret, n);
 }
 
 static const char *qemu_cage(struct guest *g)

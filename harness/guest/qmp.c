@@ -16,6 +16,13 @@ void qmp_init(struct qmp *q, int fd)
 	g_queue_init(&q->events);
 }
 
+void qmp_init_by(struct qmp *q, qmp_ask ask, void *user)
+{
+	qmp_init(q, -1);
+	q->ask = ask;
+	q->user = user;
+}
+
 static void event_free(gpointer event)
 {
 	json_decref(event);
@@ -111,17 +118,27 @@ static json_t *wait_reply(struct qmp *q, uint64_t id, int timeout_ms, GError **e
 	return NULL;
 }
 
+/* `args` is consumed; who holds the socket for us numbers commands himself (id 0). */
+static char *format_command(const char *name, json_t *args, uint64_t id)
+{
+	json_t *command = json_pack("{s:s, s:o*}", "execute", name, "arguments", args);
+	char *text, *ret;
+
+	if (id)
+		json_object_set_new(command, "id", json_integer((json_int_t)id));
+	text = json_dumps(command, JSON_COMPACT);
+	ret = g_strdup(text);
+	free(text);
+	json_decref(command);
+	return ret;
+}
+
 static bool send_command(struct qmp *q, const char *name, json_t *args, uint64_t id, GError **error)
 {
-	json_t *command = json_pack("{s:s, s:I, s:o*}", "execute", name, "id", (json_int_t)id,
-				    "arguments", args);
-	g_autofree char *line = NULL;
-	char *text = json_dumps(command, JSON_COMPACT);
+	g_autofree char *text = format_command(name, args, id);
+	g_autofree char *line = g_strconcat(text, "\n", NULL);
 	size_t len, done = 0;
 
-	json_decref(command);
-	line = g_strconcat(text, "\n", NULL);
-	free(text);
 	for (len = strlen(line); done < len;) {
 		ssize_t n = send(q->fd, line + done, len - done, MSG_NOSIGNAL);
 
@@ -132,18 +149,30 @@ static bool send_command(struct qmp *q, const char *name, json_t *args, uint64_t
 	return true;
 }
 
-bool qmp_command(struct qmp *q, const char *name, json_t *args, int timeout_ms, json_t **ret,
-		 GError **error)
+static json_t *ask(struct qmp *q, const char *name, json_t *args, int fd, int timeout_ms,
+		   GError **error)
 {
-	uint64_t id = q->next_id++;
-	json_t *reply, *failure;
+	g_autofree char *text = format_command(name, args, 0), *answer = NULL;
+	json_t *reply;
 
-	if (!send_command(q, name, args, id, error))
-		return false;
-	reply = wait_reply(q, id, timeout_ms, error);
+	answer = q->ask(q->user, text, fd, timeout_ms, error);
+	if (!answer)
+		return NULL;
+	reply = strlen(answer) <= QMP_REPLY_MAX ? json_loads(answer, 0, NULL) : NULL;
+	if (!json_is_object(reply)) {
+		json_decref(reply);
+		reply = NULL;
+		lab_fail(error, LAB_ERROR_INFRA, "QEMU's monitor gives no answer that can be read");
+	}
+	return reply;
+}
+
+static bool take_reply(const char *name, json_t *reply, json_t **ret, GError **error)
+{
+	json_t *failure = json_object_get(reply, "error");
+
 	if (!reply)
 		return lab_prefix(error, "%s", name);
-	failure = json_object_get(reply, "error");
 	if (failure)
 		lab_fail(error, LAB_ERROR_INFRA, "QEMU refused '%s': %s", name,
 			 json_string_value(json_object_get(failure, "desc")) ?: "no reason given");
@@ -151,6 +180,17 @@ bool qmp_command(struct qmp *q, const char *name, json_t *args, int timeout_ms, 
 		*ret = json_incref(json_object_get(reply, "return"));
 	json_decref(reply);
 	return !failure;
+}
+
+bool qmp_command(struct qmp *q, const char *name, json_t *args, int timeout_ms, json_t **ret,
+		 GError **error)
+{
+	uint64_t id = q->next_id++;
+
+	if (q->ask)
+		return take_reply(name, ask(q, name, args, -1, timeout_ms, error), ret, error);
+	return send_command(q, name, args, id, error) &&
+	       take_reply(name, wait_reply(q, id, timeout_ms, error), ret, error);
 }
 
 /* QEMU takes descriptors that came with the bytes of a getfd command. */
@@ -171,10 +211,16 @@ static bool send_with_fd(int socket, const char *data, size_t len, int fd)
 
 bool qmp_send_fd(struct qmp *q, const char *name, int fd, int timeout_ms, GError **error)
 {
+	json_t *args = json_pack("{s:s}", "fdname", name);
+
+	if (q->ask)
+		return take_reply("getfd", ask(q, "getfd", args, fd, timeout_ms, error), NULL, error);
 	/* a blank is no part of any command: the descriptor waits for the getfd behind it */
-	if (!send_with_fd(q->fd, " ", 1, fd))
+	if (!send_with_fd(q->fd, " ", 1, fd)) {
+		json_decref(args);
 		return lab_fail_errno(error, "QEMU's monitor: cannot send a descriptor");
-	return qmp_command(q, "getfd", json_pack("{s:s}", "fdname", name), timeout_ms, NULL, error);
+	}
+	return qmp_command(q, "getfd", args, timeout_ms, NULL, error);
 }
 
 bool qmp_drain(struct qmp *q)

@@ -176,6 +176,11 @@ static void add_engine(struct explanation *e, const json_t *proof)
 	const json_t *upper = json_object_get(proof, "p_fault_per_job_upper");
 	const char *trouble = e->cell->job->engine_trouble;
 
+	if (e->cell->job->host) {
+		g_autofree char *host = job_host_text(e->cell->job->host);
+
+		add(e->sure, "guests ran on %s", host);
+	}
 	if (trouble)
 		add(e->sure, "engine: its verdicts do not count: %s", trouble);
 	else if (json_is_number(upper))

@@ -150,6 +150,11 @@ static json_t *engine_json(const struct run *r)
 			 job->engine->sha256, "trouble", job->engine_trouble);
 }
 
+const struct job_host *result_host(const struct run *r)
+{
+	return r->cells->len ? ((struct cell *)r->cells->pdata[0])->job->host : NULL;
+}
+
 json_t *result_json(const struct run *r)
 {
 	json_t *cells = json_array(), *missing = json_array();
@@ -166,9 +171,10 @@ json_t *result_json(const struct run *r)
 		json_array_append_new(missing, json_pack("{s:s, s:s}", "kernel", u->kernel, "reason",
 							 u->reason));
 	}
-	return json_pack("{s:i, s:s, s:s, s:f, s:o, s:O?, s:o, s:o, s:o}", "schema", RESULT_SCHEMA,
+	return json_pack("{s:i, s:s, s:s, s:f, s:o, s:o*, s:O?, s:o, s:o, s:o}", "schema", RESULT_SCHEMA,
 			 "generator", "klab " KLAB_VERSION, "started", r->started, "asked_confidence",
-			 r->confidence, "engine", engine_json(r), "engine_proof", r->engine_proof,
+			 r->confidence, "engine", engine_json(r), "connect",
+			 job_host_to_json(result_host(r)), "engine_proof", r->engine_proof,
 			 "kernels", kernels_json(r), "cells", cells, "unavailable", missing);
 }
 

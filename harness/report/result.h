@@ -18,6 +18,8 @@ void result_count(const struct run *r, unsigned ret_counts[VERDICT__COUNT]);
 const struct outcome *result_decisive(const struct cell *cell);
 /* How many jobs say what the cell says. */
 unsigned result_hits(const struct cell *cell);
+/* Where its guests ran, as planned; NULL: here, without libvirt. Borrowed. */
+const struct job_host *result_host(const struct run *r);
 /* Write DIR/result.json. */
 bool result_save(const struct run *r, GError **error);
 

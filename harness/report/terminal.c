@@ -53,7 +53,10 @@ static char *why(const struct cell *cell)
 		return g_strdup_printf("%s, uncalibrated", exposure);
 	if (cv->v.value == VERDICT_AFFECTED && isfinite(cv->time_to_failure_s))
 		return g_strdup_printf("%s after %.2f s", cv->v.title, cv->time_to_failure_s);
-	return g_strdup(cv->v.value == VERDICT_AFFECTED ? cv->v.title : cv->v.reason);
+	if (cv->v.value == VERDICT_AFFECTED)
+		return g_strdup(cv->v.title);
+	/* a reason may have a hint on a second line, which klab explain shows */
+	return cv->v.reason ? g_strndup(cv->v.reason, strcspn(cv->v.reason, "\n")) : NULL;
 }
 
 char *terminal_cell_line(const struct cell *cell, bool color)
@@ -165,6 +168,11 @@ char *terminal_summary(const struct run *r, bool color)
 		g_string_append_printf(out, "unavailable: %s: %s\n", u->kernel, u->reason);
 	}
 	add_notes(out, r);
+	if (result_host(r)) {
+		g_autofree char *host = job_host_text(result_host(r));
+
+		g_string_append_printf(out, "host: %s\n", host);
+	}
 	result_count(r, counts);
 	g_string_append(out, "\n");
 	for (int i = 0; i < VERDICT__COUNT; i++)

@@ -6,6 +6,7 @@
  */
 #include "run/boot.h"
 
+#include "guest/owner.h"
 #include "parse/console.h"
 #include "parse/wire.h"
 #include "run/boot_keys.h"
@@ -375,7 +376,8 @@ static bool start(struct boot *b, GError **error)
 {
 	const struct boot_params *p = b->p;
 	g_autofree char *append = command_line(p);
-	const struct guest_spec spec = {
+	g_autofree char *name = owner_domain_name("boot");
+	struct guest_spec spec = {
 		.engine = p->engine,
 		.kernel = p->image,
 		.initrd = p->initrd,
@@ -386,6 +388,8 @@ static bool start(struct boot *b, GError **error)
 		.cpu_model = p->cpu_model,
 	};
 
+	if (p->host)
+		job_host_place(p->host, p->engine, name, &spec);
 	if (!guest_start(p->backend, &spec, &b->guest, error))
 		return false;
 	b->began_us = guest_now_us(b->guest);

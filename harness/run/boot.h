@@ -7,6 +7,7 @@
 #define KLAB_RUN_BOOT_H
 
 #include "guest/guest.h"
+#include "run/job.h"
 
 #include <signal.h>
 
@@ -31,6 +32,7 @@ struct boot_window {
 
 struct boot_params {
 	const struct guest_backend *backend;
+	const struct job_host *host;	/* of the libvirt backend; else NULL */
 	const struct engine *engine;
 	const char *image, *initrd, *accel, *cpu_model;
 	const char *append;		/* more of the kernel's command line, or NULL */

@@ -204,6 +204,7 @@ static struct run *trial_run(const struct trial *t, const char *dir)
 		.amplify = AMPLIFY_AUTO,
 		.accel = params->accel,
 		.engine = t->e,
+		.host = params->host,
 		.agent_sha256 = t->agent,
 	};
 	struct run *r = run_new(dir, 0.5);
@@ -394,14 +395,15 @@ static bool prove_long(struct trial *t, struct engine_proof *proof, GError **err
 /* One klab makes the quick proof, others that want it wait for it. */
 static bool get_quick(struct trial *t, struct engine_proof *proof, GError **error)
 {
-	g_autofree char *lock = g_strdup_printf("%s.quick.lock", t->path);
+	g_autofree char *lock = g_strdup_printf("%s.quick.lock", t->path), *where = NULL;
 	auto_fd held = fs_lock(lock, QUICK_LIMIT_S, error);
 
 	if (held < 0)
 		return false;
 	if (proof_load(t->path, proof))
 		return true;
-	progress_say(t->progress, "engine: proving QEMU %s on this host with %s", t->e->version,
+	where = t->params->host ? job_host_text(t->params->host) : g_strdup("this host");
+	progress_say(t->progress, "engine: proving QEMU %s on %s with %s", t->e->version, where,
 		     t->params->kernel->release);
 	return prove_quick(t, proof, error);
 }

@@ -12,6 +12,7 @@
 #include "conf/probes.h"
 #include "guest/engine.h"
 #include "kernel/kernel.h"
+#include "run/job.h"
 
 #include <jansson.h>
 
@@ -21,6 +22,7 @@
 struct engine_prove_params {
 	const struct kernel *kernel;	/* believed clean */
 	const char *accel;
+	const struct job_host *host;	/* where the engine is, or NULL: here, without libvirt */
 	GPtrArray *probes;		/* of struct probe_info *: run in turn, amplified */
 	unsigned duration_s;		/* of each probe's run; 0: 5 s, 15 s with minutes */
 	unsigned minutes;		/* go on for so long, under each CPU model in turn;

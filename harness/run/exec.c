@@ -72,7 +72,7 @@ static struct session_params session_of(struct execution *x, enum session_purpos
 	return (struct session_params){
 		.purpose = purpose,
 		.job = x->job,
-		.backend = &guest_backend_qemu,
+		.backend = x->job->host ? &guest_backend_libvirt : &guest_backend_qemu,
 		.dir = x->dir,
 		.initrd = x->initrd,
 		.interrupted = x->interrupted,

@@ -6,6 +6,55 @@
 
 #include <string.h>
 
+void job_host_free(struct job_host *host)
+{
+	if (!host)
+		return;
+	g_free(host->uri);
+	g_free(host->name);
+	g_free(host->hostname);
+	g_free(host->pool);
+	g_free(host);
+}
+
+struct job_host *job_host_copy(const struct job_host *host)
+{
+	struct job_host *copy = host ? g_new(struct job_host, 1) : NULL;
+
+	if (copy)
+		*copy = (struct job_host){ .uri = g_strdup(host->uri),
+					   .name = g_strdup(host->name),
+					   .hostname = g_strdup(host->hostname),
+					   .pool = g_strdup(host->pool),
+					   .remote = host->remote };
+	return copy;
+}
+
+json_t *job_host_to_json(const struct job_host *host)
+{
+	if (!host)
+		return NULL;
+	return json_pack("{s:s, s:s?, s:s?, s:s?, s:b}", "uri", host->uri, "name", host->name,
+			 "hostname", host->hostname, "pool", host->pool, "remote", host->remote);
+}
+
+char *job_host_text(const struct job_host *host)
+{
+	const char *name = host->name ? host->name : host->hostname;
+
+	return name ? g_strdup_printf("%s (%s)", name, host->uri) : g_strdup(host->uri);
+}
+
+void job_host_place(const struct job_host *host, const struct engine *engine, const char *name,
+		    struct guest_spec *spec)
+{
+	spec->connect = host->uri;
+	spec->name = name;
+	spec->pool = host->pool;
+	/* what this machine has says nothing about the host's files */
+	spec->emulator = host->remote ? engine->binary : NULL;
+}
+
 void job_free(struct job *j)
 {
 	if (!j)
@@ -20,6 +69,7 @@ void job_free(struct job *j)
 	g_free(j->cpu_model);
 	engine_free(j->engine);
 	g_free(j->engine_trouble);
+	job_host_free(j->host);
 	g_free(j->agent_sha256);
 	g_free(j->exposure_rung);
 	json_decref(j->params);
@@ -102,13 +152,27 @@ static struct engine *engine_from_json(const json_t *json)
 	return e;
 }
 
+static struct job_host *host_from_json(const json_t *json)
+{
+	struct job_host *host = json_is_object(json) ? g_new0(struct job_host, 1) : NULL;
+
+	if (!host)
+		return NULL;
+	host->uri = get_string(json, "uri");
+	host->name = get_string(json, "name");
+	host->hostname = get_string(json, "hostname");
+	host->pool = get_string(json, "pool");
+	host->remote = json_is_true(json_object_get(json, "remote"));
+	return host;
+}
+
 json_t *job_to_json(const struct job *j)
 {
 	g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, j->seed);
 
 	/* the seed is a string: JSON readers elsewhere keep 53 bits of a number */
 	return json_pack("{s:i, s:s, s:i, s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, "
-			 "s:o, s:s?, s:s, s:f, s:s*, s:b, s:b, s:O*, s:O*, s:s*}",
+			 "s:o, s:s?, s:s, s:f, s:s*, s:b, s:b, s:O*, s:O*, s:s*, s:o*}",
 			 "schema", JOB_SCHEMA, "cell", j->cell, "attempt", (int)j->attempt, "kernel",
 			 kernel_to_json(j->kernel), "probe", j->probe, "amplify_globs",
 			 list_to_json(j->amplify_globs), "counters", list_to_json(j->counters),
@@ -119,7 +183,8 @@ json_t *job_to_json(const struct job *j)
 			 "agent_sha256", j->agent_sha256, "exposure_target", j->exposure_target,
 			 "exposure_rung", j->exposure_rung,
 			 "alone", j->alone, "dump", j->dump, "console_rules", j->console_rules,
-			 "params", j->params, "amplify_plan", j->amplify_plan);
+			 "params", j->params, "amplify_plan", j->amplify_plan, "connect",
+			 job_host_to_json(j->host));
 }
 
 static bool get_ranged(const json_t *json, const char *key, unsigned lo, unsigned hi, unsigned *ret)
@@ -181,11 +246,12 @@ bool job_from_json(const json_t *json, struct job **ret, GError **error)
 	j->agent_sha256 = get_string(json, "agent_sha256");
 	j->exposure_target = MAX(json_number_value(json_object_get(json, "exposure_target")), 0);
 	j->exposure_rung = get_string(json, "exposure_rung");
+	j->host = host_from_json(json_object_get(json, "connect"));
 	j->alone = json_is_true(json_object_get(json, "alone"));
 	j->dump = json_is_true(json_object_get(json, "dump"));
 	j->params = json_deep_copy(json_object_get(json, "params"));
 	j->console_rules = json_deep_copy(json_object_get(json, "console_rules"));
-	if (!get_numbers(json, j) || !j->cell || !j->probe || !j->accel || !j->cpu_model ||
+	if (!get_numbers(json, j) || (j->host && !j->host->uri) || !j->cell || !j->probe || !j->accel || !j->cpu_model ||
 	    !j->agent_sha256 ||
 	    !j->kernel->id || !j->kernel->image || !j->kernel->sha256 || !j->kernel->release ||
 	    !j->kernel->version || !j->engine->binary || !j->engine->version || !j->engine->sha256)

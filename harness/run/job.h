@@ -10,11 +10,30 @@
 #include "base/lab.h"
 #include "conf/probes.h"
 #include "guest/engine.h"
+#include "guest/guest.h"
 #include "kernel/kernel.h"
 
 #include <jansson.h>
 
 #define JOB_SCHEMA 1
+
+/* A host of libvirt's that a job's guest runs on. */
+struct job_host {
+	char *uri;
+	char *name;		/* in hosts: of the configuration; NULL: a bare URI was given */
+	char *hostname;		/* as the host calls itself */
+	char *pool;		/* for kernels and initramfs; NULL: the default one */
+	bool remote;		/* not this machine: job.engine is what runs there */
+};
+void job_host_free(struct job_host *host);
+struct job_host *job_host_copy(const struct job_host *host);	/* of NULL: NULL */
+json_t *job_host_to_json(const struct job_host *host);		/* of NULL: NULL */
+/* For people: "lab1 (qemu+ssh://root@lab1/system)"; the caller frees. */
+char *job_host_text(const struct job_host *host);
+
+/* Fill in where a guest is to run: everything is borrowed. `name` is its domain's. */
+void job_host_place(const struct job_host *host, const struct engine *engine, const char *name,
+		    struct guest_spec *spec);
 
 struct job {
 	char *cell;		/* "debian-bookworm.text-poke.smp4.auto" : a folder name */
@@ -32,6 +51,7 @@ struct job {
 	char *accel, *cpu_model;
 	struct engine *engine;
 	char *engine_trouble;	/* why this engine cannot be trusted, or NULL */
+	struct job_host *host;	/* NULL: QEMU is started here, without libvirt */
 	char *agent_sha256;
 	double exposure_target;	/* enough of the probe's first counter to state the asked confidence:
 				 * the run stops there; 0: it has its whole duration */

@@ -172,6 +172,7 @@ struct cell *run_add_cell(struct run *r, const struct kernel *kernel, const stru
 		.cpu_model = (char *)run_cpu_models(o->accel)[0],
 		.engine = (struct engine *)o->engine,
 		.engine_trouble = (char *)o->engine_trouble,
+		.host = (struct job_host *)o->host,
 		.agent_sha256 = (char *)o->agent_sha256,
 		.params = json_object_get(o->params, probe->name),
 	};

@@ -60,6 +60,7 @@ struct plan_options {
 	const char *accel;
 	const struct engine *engine;
 	const char *engine_trouble;
+	const struct job_host *host;	/* or NULL: no libvirt */
 	const char *agent_sha256;
 	const struct console_rules *console_rules;	/* or NULL: none */
 	json_t *params;	/* of all probes, as probes_params_parse() gives; or NULL: none */

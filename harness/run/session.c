@@ -2,6 +2,7 @@
 /* Drive one guest and write down what is seen. See session.h. */
 #include "run/session.h"
 
+#include "guest/owner.h"
 #include "parse/console.h"
 #include "parse/symbol_stream.h"
 #include "parse/wire.h"
@@ -308,15 +309,17 @@ static void take_event(struct session *s, const struct guest_event *ev)
 		on_exit_event(s, ev);
 }
 
-/* The step failed because the engine is going: let its exit event say so. */
+/* The step failed because the engine is going, or the way to it: let its exit event say so. */
 static void explain_failure(struct session *s, GError **error)
 {
+	g_autoptr(GError) lost = NULL;
 	struct guest_event ev;
 
 	for (int i = 0; i < 50 && !s->ended; i++) {
-		if (!guest_next(s->guest, 20, &ev, NULL))
-			break;
-		take_event(s, &ev);
+		if (guest_next(s->guest, 20, &ev, &lost))
+			take_event(s, &ev);
+		else
+			fail(s, JOB_END_LAB, &lost);
 	}
 	if (!s->ended)
 		fail(s, JOB_END_ENGINE, error);
@@ -521,14 +524,15 @@ static char *command_line(const char *nonce)
 
 static void note_host(struct session *s, const char *when)
 {
+	bool elsewhere = s->p->job->host && s->p->job->host->remote;
 	struct host_load load;
 	struct guest_sched sched;
 	json_t *fields;
 
-	if (s->p->replay_of)
-		return;	/* this host is not the one that the recorded guest had */
+	if (s->p->replay_of || (elsewhere && s->guest))
+		return;	/* this host is not the one that the guest has */
 	host_load_take(&load);
-	fields = host_load_json(&load);
+	fields = elsewhere ? json_object() : host_load_json(&load);
 	json_object_set_new(fields, "when", json_string(when));
 	if (s->guest)
 		/* of a guest that is gone the last reading is what is left */
@@ -551,9 +555,14 @@ static bool start_engine(struct session *s, const char *append, GError **error)
 		.engine = job->engine, .kernel = job->kernel->image, .initrd = s->p->initrd,
 		.append = append, .smp = job->smp, .mem_mib = job->mem_mib, .accel = job->accel,
 		.cpu_model = job->cpu_model, .journal = s->p->replay_of,
-	}, plain = spec;
+	}, plain;
+	g_autofree char *cell = g_strdup_printf("%s.%u", job->cell, job->attempt);
+	g_autofree char *name = owner_domain_name(cell);
 	g_autoptr(GError) why = NULL;
 
+	if (job->host)
+		job_host_place(job->host, job->engine, name, &spec);
+	plain = spec;
 	amplifier_spec(s->p->amplifier, &spec);
 	if (guest_start(s->p->backend, &spec, &s->guest, &why))
 		return true;
@@ -575,10 +584,10 @@ static bool start_guest(struct session *s, GError **error)
 	note_host(s, "start");
 	make_nonce(s, nonce);
 	append = command_line(nonce);
-	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "day", day, "backend",
+	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s*}", "day", day, "backend",
 				   s->p->backend->name, "accel", job->accel, "cpu_model",
 				   job->cpu_model, "append", append, "nonce", nonce, "symbols",
-				   s->p->symbols_from), true);
+				   s->p->symbols_from, "connect", job->host ? job->host->uri : NULL), true);
 	if (!amplifier_open(s->p->amplifier, s->journal, error))
 		return false;
 	return start_engine(s, append, error);

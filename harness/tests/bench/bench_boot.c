@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the lab adds to a guest: the same kernel, initramfs, command line and probe run by klab and by
- * QEMU alone with a bare driver on its second UART, in turns. Measures, asserts nothing.
+ * QEMU alone with a bare driver on its second UART, in turns. Measures, asserts nothing. With a URI:
+ * what libvirt adds to that, klab through it against klab by itself.
  *
  * Both are timed from before the engine is started: klab's side has its input checks, journal and
  * status polling in it. Quote the ratios, never the times: they belong to the machine.
@@ -252,24 +253,40 @@ static void print_row(const char *name, const struct sample *klab, const struct 
 	printf("%-34s %10.3f %10.3f %8.2f\n", name, a, b, a / b);
 }
 
-static void print_table(const struct sample *klab, const struct sample *plain, unsigned n)
+static void print_table(const struct sample *klab, const struct sample *plain, unsigned n,
+			const char *uri)
 {
 	double cpu = median(klab, n, offsetof(struct sample, harness_cpu_s));
 
-	printf("%-34s %10s %10s %8s\n", "MEDIAN OF EACH", "KLAB", "QEMU", "RATIO");
+	printf("%-34s %10s %10s %8s\n", "MEDIAN OF EACH", uri ? "LIBVIRT" : "KLAB", "QEMU", "RATIO");
 	print_row("boot to the probe's begin, s", klab, plain, n, offsetof(struct sample, begin_s));
 	print_row("whole job, s", klab, plain, n, offsetof(struct sample, done_s));
 	print_row("exposure a second of the probe", klab, plain, n, offsetof(struct sample, rate));
 	print_row("CPU of QEMU, s", klab, plain, n, offsetof(struct sample, engine_cpu_s));
+	if (uri)
+		print_row("CPU of klab, s", klab, plain, n, offsetof(struct sample, harness_cpu_s));
 	printf("harness CPU: %.3f s a job, %.1f %% of what QEMU took\n", cpu,
 	       100 * cpu / median(klab, n, offsetof(struct sample, engine_cpu_s)));
 }
 
-static bool bench(struct lab *lab, const struct kernel *kernel, unsigned n, GError **error)
+static bool run_libvirt(const struct job *job, const char *uri, const char *dir,
+			struct sample *ret, GError **error)
+{
+	struct job_host host = { .uri = (char *)uri };
+	struct job there = *job;
+	g_autofree char *append = NULL;
+
+	there.host = &host;
+	return run_klab(&there, dir, ret, &append, error);
+}
+
+static bool bench(struct lab *lab, const struct kernel *kernel, unsigned n, const char *uri,
+		  GError **error)
 {
 	g_autofree char *dir = g_dir_make_tmp("klab-bench-XXXXXX", error);
 	g_autofree char *append = NULL, *initrd = NULL, *agent = NULL;
-	g_autofree struct sample *klab = g_new0(struct sample, n + 1), *plain = g_new0(struct sample, n);
+	g_autofree struct sample *klab = g_new0(struct sample, n + 1);
+	g_autofree struct sample *other = g_new0(struct sample, n + 1);
 	const char *const probe[] = { "text-poke", NULL };
 	const struct lab_plan plan = { .duration_s = 5, .seed = 1, .amplify = AMPLIFY_OFF };
 	g_autoptr(GPtrArray) probes = NULL;
@@ -285,13 +302,19 @@ static bool bench(struct lab *lab, const struct kernel *kernel, unsigned n, GErr
 		const struct job *job = ((struct cell *)r->cells->pdata[0])->job;
 		g_autofree char *out = g_strdup_printf("%s/%u", dir, i);
 
-		ok = run_klab(job, out, &klab[i ? i - 1 : n], &append, error) &&
-		     (!i || run_plain(job, initrd, append, &plain[i - 1], error));
+		g_autofree char *there = g_strdup_printf("%s/%u-libvirt", dir, i);
+		unsigned at = i ? i - 1 : n;
+
+		ok = run_klab(job, out, &klab[at], &append, error) &&
+		     (uri ? run_libvirt(job, uri, there, &other[at], error) :
+			    !i || run_plain(job, initrd, append, &other[at], error));
 		fprintf(stderr, "\r%u of %u", i, n);
 	}
 	fprintf(stderr, "\n");
-	if (ok)
-		print_table(klab, plain, n);
+	if (ok && uri)
+		print_table(other, klab, n, uri);
+	else if (ok)
+		print_table(klab, other, n, NULL);
 	return fs_remove(dir, ok ? error : NULL) && ok;
 }
 
@@ -303,12 +326,12 @@ int main(int argc, char **argv)
 	g_autoptr(kernel) kernel = NULL;
 	g_autoptr(lab) lab = NULL;
 
-	if (n < 1 || n > 1000 || argc > 2) {
-		fprintf(stderr, "usage: bench_boot [REPETITIONS]\n");
+	if (n < 1 || n > 1000 || argc > 3) {
+		fprintf(stderr, "usage: bench_boot [REPETITIONS [URI]]\n");
 		return 2;
 	}
 	if (lab_open(&params, &lab, &error) && lab_open_engine(lab, &params, NULL, &error) &&
-	    lab_proof_kernel(lab, NULL, &kernel, &error) && bench(lab, kernel, n, &error))
+	    lab_proof_kernel(lab, NULL, &kernel, &error) && bench(lab, kernel, n, argv[2], &error))
 		return 0;
 	fprintf(stderr, "bench_boot: %s\n", error->message);
 	return 1;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What every guest backend must do, run against each record: backend_conformance qemu|replay. The
- * guest is the pinned kernel (or another one, by hand) with our agent, or a recording of one.
+ * What every guest backend must do, run against each record: backend_conformance qemu|libvirt|replay.
+ * The guest is the pinned kernel (or another one, by hand) with our agent, or a recording of one.
  */
 #include "cmd/cmd.h"
 #include "cmd/lab.h"
 #include "guest/guest.h"
 #include "guest/initramfs.h"
+#include "guest/libvirt_engine.h"
 #include "base/embed.h"
 #include "base/fs.h"
 #include "parse/wire.h"
@@ -15,6 +16,7 @@
 #include "run/watch.h"
 
 #include <elf.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -105,12 +107,16 @@ static void check_search(struct guest *g, uint64_t phys, const uint8_t *nonce, u
 	g_autofree struct watch *w = g_new0(struct watch, 1);
 	g_autoptr(GError) error = NULL;
 	bool found;
+	pid_t tid;
 
 	watch_init(w, g, NULL, NULL, 0);
 	memcpy(w->nonce, nonce, sizeof(w->nonce));
 	found = watch_found(w, 0, mem_mib, &error);
 	check(found && w->status_phys == phys, "the status page is found by its nonce", error);
 	w->nonce[0] ^= 1;
+	/* all of it takes half a minute over a network */
+	if (!guest_threads(g, &tid, 1))
+		mem_mib = 64;
 	check(!watch_found(w, 0, mem_mib, NULL), "a page of another run is not taken for it", NULL);
 }
 
@@ -118,10 +124,14 @@ static void check_inside(struct guest *g)
 {
 	struct guest_sched a = { 0 }, b = { 0 };
 	g_autoptr(GError) error = NULL;
+	pid_t tid[2];
 
 	check(guest_read_sched(g, &a, &error), "scheduling of vCPUs is told", error);
 	pass_time(g, 300000);
 	check(guest_read_sched(g, &b, NULL) && b.delay_us >= a.delay_us, "delay never shrinks", NULL);
+	/* one thread that takes turns would hide every race */
+	check(guest_threads(g, tid, 2) != 2 || tid[0] != tid[1], "vCPUs have threads of their own",
+	      NULL);
 	check(guest_nmi(g, NULL), "an NMI is raised", NULL);
 	check(guest_send(g, "\n", 1, NULL), "bytes are taken for the guest", NULL);
 }
@@ -231,6 +241,53 @@ static void check_dump(struct guest *g, const struct guest_spec *spec)
 	fs_remove(dir, NULL);
 }
 
+/* The same registers again: the guest must not notice. */
+static void check_set_cpus(struct guest *g)
+{
+	g_autofree struct guest_regs *regs = g_new0(struct guest_regs, g->smp);
+	g_autofree struct guest_cpu_set *sets = g_new0(struct guest_cpu_set, g->smp);
+	g_autoptr(GError) error = NULL;
+	bool ok = guest_pause(g, true, NULL) && guest_read_regs(g, regs, g->smp, NULL);
+
+	for (unsigned i = 0; i < g->smp; i++)
+		sets[i] = (struct guest_cpu_set){ .cpu = i, .rip = regs[i].rip,
+						  .rflags = regs[i].rflags };
+	ok = ok && guest_set_cpus(g, sets, g->smp, &error);
+	if (g_error_matches(error, LAB_ERROR, LAB_ERROR_UNSUPPORTED)) {
+		printf("cannot: %s\n", error->message);
+		g_clear_error(&error);
+		ok = guest_pause(g, false, NULL);
+	}
+	check(ok, "registers are set, or it is said why not", error);
+}
+
+/* An engine of another host is killed by whoever runs this test, if he says how. */
+static bool kill_engine(struct guest *g)
+{
+	const char *command = g_getenv("KLAB_KILL_ENGINE");
+	pid_t tid = 0;
+	int status = -1;
+
+	if (guest_threads(g, &tid, 1) == 1 && tid > 1)
+		return kill(tid, SIGKILL) == 0;
+	return command && g_spawn_command_line_sync(command, NULL, NULL, &status, NULL) && !status;
+}
+
+/* Told by one who can see it: a signal by its number, else that it ended at all. */
+static void check_end(struct guest *g)
+{
+	struct guest_event ev = { 0 };
+	int64_t end_us = guest_now_us(g) + 30 * G_USEC_PER_SEC;
+	g_autoptr(GError) error = NULL;
+
+	check(kill_engine(g), "the engine is killed", NULL);
+	while (ev.kind != GUEST_EXIT && guest_now_us(g) < end_us)
+		if (!guest_next(g, 100, &ev, &error))
+			break;
+	check(ev.kind == GUEST_EXIT && ev.how != GUEST_EXIT_POWEROFF, "its end is told", error);
+	printf("it ended as %d, status %d: %s\n", ev.how, ev.status, ev.message ? ev.message : "");
+}
+
 static void check_backend(const struct guest_backend *be, const struct guest_spec *spec,
 			  const uint8_t *nonce)
 {
@@ -252,6 +309,37 @@ static void check_backend(const struct guest_backend *be, const struct guest_spe
 	check_regs(g);
 	if (be->dump)
 		check_dump(g, spec);
+	if (be->set_cpus)
+		check_set_cpus(g);
+	if (nonce)
+		check_end(g);
+}
+
+/* A kernel that panics and resets: all that it said comes, then its end. */
+static void check_reset(const struct guest_backend *be, const struct guest_spec *spec)
+{
+	struct guest_spec dies = *spec;
+	g_autoptr(guest) g = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GByteArray) console = g_byte_array_new();
+	struct guest_event ev = { 0 };
+	int64_t end_us;
+
+	dies.append = "console=ttyS0 nokaslr no_timer_check reboot=t panic=-1 rdinit=/nonexistent";
+	check(guest_start(be, &dies, &g, &error), "a guest that will die starts", error);
+	if (!g)
+		return;
+	end_us = guest_now_us(g) + HELLO_LIMIT_US;
+	while (ev.kind != GUEST_EXIT && guest_now_us(g) < end_us) {
+		if (!guest_next(g, 100, &ev, &error))
+			break;
+		if (ev.kind == GUEST_CONSOLE)
+			g_byte_array_append(console, ev.data, ev.len);
+	}
+	check(ev.kind == GUEST_EXIT && ev.how == GUEST_EXIT_POWEROFF, "its reset ends it", error);
+	check(memmem(console->data, console->len, "Kernel panic - not syncing", 26) &&
+	      memmem(console->data, console->len, "Kernel Offset: ", 15),
+	      "its last words come before that", NULL);
 }
 
 static void check_bad_start(const struct guest_backend *be, const struct guest_spec *spec)
@@ -264,9 +352,10 @@ static void check_bad_start(const struct guest_backend *be, const struct guest_s
 	bad.journal = "/nonexistent";
 	check(!guest_start(be, &bad, &g, &error) && !g && error && *error->message,
 	      "a start that fails says why and leaves nothing", NULL);
+	printf("it says: %s\n", error ? error->message : "");
 }
 
-static bool prepare_qemu(struct guest_spec *spec, GError **error)
+static bool prepare_engine(struct guest_spec *spec, GError **error)
 {
 	const struct lab_params params = { .accel = "tcg" };
 	struct lab *lab;
@@ -282,7 +371,26 @@ static bool prepare_qemu(struct guest_spec *spec, GError **error)
 	spec->engine = lab->engine;
 	spec->kernel = kernel->image;
 	spec->initrd = initrd;
-	return true;
+	if (spec->connect)	/* a host that is none of ours is told of the engine by its path */
+		spec->emulator = libvirt_engine(lab->engine, error);
+	return !spec->connect || spec->emulator;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: backend_conformance qemu [BZIMAGE]|libvirt [URI [BZIMAGE]]|replay\n");
+	return 2;
+}
+
+static const struct guest_backend *backend_of(const char *name)
+{
+	const struct guest_backend *const all[] = { &guest_backend_qemu, &guest_backend_libvirt,
+						    &guest_backend_replay };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+		if (strcmp(name, all[i]->name) == 0)
+			return all[i];
+	return NULL;
 }
 
 int main(int argc, char **argv)
@@ -293,26 +401,31 @@ int main(int argc, char **argv)
 		.smp = 2, .mem_mib = 512, .accel = "tcg", .cpu_model = "max",
 		.append = "console=ttyS0 loglevel=5 nokaslr no_timer_check panic=-1 klab.nonce=" NONCE_HEX,
 	};
-	bool qemu = argc > 1 && strcmp(argv[1], "qemu") == 0;
+	const struct guest_backend *be = argc > 1 ? backend_of(argv[1]) : NULL;
+	bool recorded = be == &guest_backend_replay, libvirt = be == &guest_backend_libvirt;
+	int at = libvirt ? 3 : 2;	/* of the kernel */
 	g_autoptr(GError) error = NULL;
 
-	if (argc < 2 || argc > 3 || (!qemu && strcmp(argv[1], "replay") != 0)) {
-		fprintf(stderr, "usage: backend_conformance qemu [BZIMAGE]|replay\n");
-		return 2;
+	if (!be || argc > at + !recorded)
+		return usage();
+	if (libvirt) {
+		spec.connect = argc > 2 ? argv[2] : "qemu:///embed";
+		spec.pool = "klab-conformance";
 	}
-	if (qemu && !prepare_qemu(&spec, &error)) {
+	if (!recorded && !prepare_engine(&spec, &error)) {
 		check(false, "an engine and a kernel", error);
 		return 1;
 	}
-	if (argc > 2)
-		spec.kernel = argv[2];
-	if (!qemu) {
+	if (argc > at)
+		spec.kernel = argv[at];
+	if (recorded) {
 		spec.journal = SOURCE_DIR "/harness/tests/replay/recorded/nmi-deadlock";
 		spec.smp = 4;
 	}
-	check_bad_start(qemu ? &guest_backend_qemu : &guest_backend_replay, &spec);
-	check_backend(qemu ? &guest_backend_qemu : &guest_backend_replay, &spec,
-		      qemu ? nonce : NULL);
+	check_bad_start(be, &spec);
+	check_backend(be, &spec, recorded ? NULL : nonce);
+	if (!recorded)
+		check_reset(be, &spec);
 	check(waitpid(-1, NULL, WNOHANG) < 0, "no child is left", NULL);
 	return failures ? 1 : 0;
 }

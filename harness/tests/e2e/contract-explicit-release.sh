@@ -14,10 +14,11 @@ asks() {
 	touch "$asked"
 }
 
-# host_was_asked: about its kernel or its distribution
+# host_was_asked: about its kernel or its distribution. What libvirt brings along (libnuma, libcap-ng) counts
+# the host's memory and capabilities when it is loaded, for itself.
 host_was_asked() {
-	grep -E '^uname|os-release|lsb|_version$|/proc/(version|sys/kernel|config)|/sys/|/boot/|/lib/modules' \
-		"$asked"
+	grep -vE ' (/sys/devices/system/node/node[0-9]+/meminfo|/proc/sys/kernel/cap_last_cap)$' "$asked" |
+		grep -E '^uname|os-release|lsb|_version$|/proc/(version|sys/kernel|config)|/sys/|/boot/|/lib/modules'
 }
 
 deb27='#1 SMP PREEMPT_DYNAMIC Debian 6.1.27-1 (2023-05-08)'

@@ -58,6 +58,7 @@ good families: [{id: a, source: git, remote: r, refs: {from: v5.2, to: v6.3}}]
 good families: [{id: a, source: git, remote: r, refs: [v5.2, {from: v5.4, to: v5.6}, {ref: v6.2, compiler: gcc-12}]}]
 good families: [{id: a, source: rpm, url: 'http://h/{version}.rpm', verify: none, versions: {b: 7, c: {version: 8, vendor: rhel7}}}]
 good families: [{id: a, source: apt, suite: s, package: 'linux-{version}-x', ids: 'x-{name}', versions: [6.1]}]
+good {kernels: [{id: a, source: file, path: p}], hosts: [{name: a, uri: qemu+ssh://root@h/system, pool: p, emulator: /q, max-guests: 4}, {name: b, uri: 'qemu:///embed?root=/r'}]}
 bad kernels: [{id: a/b, source: file, path: p}]
 bad kernels: [{id: a, source: fil, path: p}]
 bad kernels: [{id: a, source: file, path: p, suite: s}]
@@ -76,6 +77,12 @@ bad families: [{id: a, source: git, remote: r, refs: [v1.0], versions: [1]}]
 bad families: [{id: a, source: git, remote: r, refs: v1.0}]
 bad families: [{id: a, source: rpm, repo: r, package: k, verify: none, versions: [{version: 1, source: git}]}]
 bad defaults: {id: x}
+bad hosts: [{name: a}]
+bad hosts: [{name: a, uri: h}]
+bad hosts: [{name: a, uri: xen:///}]
+bad hosts: [{name: a/b, uri: qemu:///system}]
+bad hosts: [{name: a, uri: qemu:///system, emulator: qemu}]
+bad hosts: [{name: a, uri: qemu:///system, port: 1}]
 bad kernel: []
 EOF
 schema_agrees

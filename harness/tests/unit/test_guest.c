@@ -9,6 +9,7 @@
 #include "guest/initramfs.h"
 #include "guest/qmp.h"
 #include "guest/regs.h"
+#include "guest/vcpus.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -139,6 +140,110 @@ static void test_initramfs(void **state)
 	assert_string_equal(mended, sha);
 }
 
+/* --- a monitor whose socket is somebody else's --------------------------------------------------- */
+
+struct holder {
+	const char *answer;	/* NULL: it fails */
+	char *asked;
+	int fd;
+};
+
+static char *hold(void *user, const char *command, int fd, int timeout_ms, GError **error)
+{
+	struct holder *h = user;
+
+	g_free(h->asked);
+	h->asked = g_strdup(command);
+	h->fd = fd;
+	if (!h->answer)
+		lab_fail(error, LAB_ERROR_TIMEOUT, "nobody is there");
+	return g_strdup(h->answer);
+}
+
+static void test_monitor_by_another(void **state)
+{
+	static const char *const garbage[] = { "", "[]", "nonsense", "{\"return\"" };
+	struct holder h = { .answer = "{\"return\": {\"a\": 1}}" };
+	g_autoptr(GError) error = NULL;
+	struct qmp q;
+	json_t *ret = NULL;
+
+	qmp_init_by(&q, hold, &h);
+	assert_true(qmp_command(&q, "x", json_pack("{s:i}", "n", 1), 100, &ret, NULL));
+	assert_int_equal(json_integer_value(json_object_get(ret, "a")), 1);
+	json_decref(ret);
+	/* it numbers commands itself, and refuses ours */
+	assert_string_equal(h.asked, "{\"execute\":\"x\",\"arguments\":{\"n\":1}}");
+	assert_int_equal(h.fd, -1);
+	assert_true(qmp_send_fd(&q, "dump", 7, 100, NULL));
+	assert_string_equal(h.asked, "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"dump\"}}");
+	assert_int_equal(h.fd, 7);
+	h.answer = "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}";
+	assert_false(qmp_command(&q, "x", NULL, 100, NULL, &error));
+	assert_string_equal(error->message, "QEMU refused 'x': no");
+	g_clear_error(&error);
+	h.answer = NULL;
+	assert_null(qmp_human(&q, "info", 100, &error));
+	assert_true(g_error_matches(error, LAB_ERROR, LAB_ERROR_TIMEOUT));
+	for (size_t i = 0; i < G_N_ELEMENTS(garbage); i++) {
+		h.answer = garbage[i];
+		assert_false(qmp_command(&q, "x", NULL, 100, NULL, NULL));
+	}
+	qmp_clear(&q);
+	g_free(h.asked);
+}
+
+/* --- scheduling of vCPUs ------------------------------------------------------------------------- */
+
+static void test_vcpus(void **state)
+{
+	struct guest_sched sched;
+	struct vcpus v;
+	pid_t tid;
+
+	vcpus_init(&v, 2);
+	assert_int_equal(vcpus_threads(&v, &tid, 1), 0);
+	/* what was before the first reading is not counted as waiting */
+	vcpus_take(&v, 0, 1000, 500);
+	vcpus_take(&v, 1, 1000, 0);
+	vcpus_done(&v, 1000000, &sched);
+	assert_true(sched.run_us == 2000 && sched.delay_us == 0 && !sched.paused);
+	/* of 10 ms, a quarter of the wish to run was waiting */
+	vcpus_take(&v, 0, 4000, 2500);
+	vcpus_take(&v, 1, 4000, 0);
+	vcpus_done(&v, 1010000, &sched);
+	assert_true(sched.run_us == 8000 && sched.delay_us == 2500);
+	/* a thread that is gone keeps its last reading; nobody waited */
+	vcpus_done(&v, 1020000, &sched);
+	assert_true(sched.run_us == 8000 && sched.delay_us == 2500);
+	vcpus_clear(&v);
+}
+
+static void test_vcpu_threads_of_this_host(void **state)
+{
+	struct holder h = { 0 };
+	g_autofree char *answer = g_strdup_printf("{\"return\": [{\"cpu-index\": 0, \"thread-id\": "
+						  "%d}]}", getpid());
+	struct guest_sched a, b;
+	struct vcpus v = { 0 };
+	struct qmp q;
+	pid_t tid = 0;
+
+	h.answer = answer;
+	qmp_init_by(&q, hold, &h);
+	assert_true(vcpus_learn(&v, &q, 100, NULL));
+	assert_int_equal(vcpus_threads(&v, &tid, 4), 1);
+	assert_int_equal(tid, getpid());
+	vcpus_read(&v, &a);
+	for (volatile unsigned i = 0; i < 20000000; i++)
+		;
+	vcpus_read(&v, &b);
+	assert_true(b.run_us > a.run_us && b.delay_us >= a.delay_us);
+	vcpus_clear(&v);
+	qmp_clear(&q);
+	g_free(h.asked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +251,9 @@ int main(void)
 		cmocka_unit_test(test_registers_total),
 		cmocka_unit_test(test_qmp_talk),
 		cmocka_unit_test(test_qmp_silence_and_close),
+		cmocka_unit_test(test_monitor_by_another),
+		cmocka_unit_test(test_vcpus),
+		cmocka_unit_test(test_vcpu_threads_of_this_host),
 		cmocka_unit_test(test_initramfs),
 	};
 	g_autofree char *cache = g_dir_make_tmp("klab-test-XXXXXX", NULL);

@@ -68,6 +68,8 @@ static void wants_its_page(void **state)
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
 		runs_on_without(bad[i], "page=FD");
 	runs_on_without("page=1000", "missing");
+	runs_on_without("page=/nonexistent", "missing");
+	runs_on_without("page=/dev/null", "too short");
 	qemu.page->magic++;
 	before = *qemu.page;
 	runs_on_without(page, "another build");
@@ -78,6 +80,16 @@ static void wants_its_page(void **state)
 	assert_memory_equal(qemu.page, &before, sizeof(before));
 	assert_int_equal(ftruncate(qemu.fd, sizeof(*qemu.page) - 1), 0);
 	runs_on_without(page, "too short");
+}
+
+static void takes_its_page_by_a_name(void **state)
+{
+	char arg[64];
+
+	g_snprintf(arg, sizeof(arg), "page=/proc/%d/fd/%d", getpid(), qemu.fd);
+	assert_int_equal(qemu_load(arg), 0);
+	assert_string_equal(qemu.page->trouble, "");
+	assert_int_equal(qemu.page->applied, qemu.page->wanted);
 }
 
 static void wants_an_api_that_it_knows(void **state)
@@ -501,6 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unit(wants_its_page),
+		unit(takes_its_page_by_a_name),
 		unit(wants_an_api_that_it_knows),
 		unit(instruments_only_what_is_wanted),
 		unit(the_first_site_of_a_kind_wins),

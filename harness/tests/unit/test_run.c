@@ -182,6 +182,41 @@ static void builds_round_trip(void **unused)
 	assert_string_equal(json_string_value(json_object_get(build, "vendor")), "debian");
 }
 
+/* Where a guest is to run travels with its job; the engine of another machine is what is started. */
+static void hosts_round_trip(void **unused)
+{
+	static const struct job_host lab = { .uri = (char *)"qemu+ssh://lab1/system",
+					     .name = (char *)"lab1", .hostname = (char *)"lab1.x",
+					     .pool = (char *)"klab", .remote = true };
+	g_autoptr(run) r = run_new(dir, 0.99);
+	struct cell *cell = add_cell(r, "p", "tcg");
+	g_autoptr(job) here = NULL, there = NULL;
+	struct guest_spec spec = { 0 };
+	g_autofree char *text = NULL;
+	json_auto_t *json = job_to_json(cell->job), *result = NULL;
+
+	assert_null(json_object_get(json, "connect"));
+	assert_true(job_from_json(json, &here, NULL));
+	assert_null(here->host);
+	cell->job->host = job_host_copy(&lab);
+	there = cell_next_job(r, cell, CELL_RERUN);
+	assert_string_equal(there->host->uri, lab.uri);
+	assert_string_equal(there->host->hostname, lab.hostname);
+	assert_true(there->host->remote);
+	text = job_host_text(there->host);
+	assert_string_equal(text, "lab1 (qemu+ssh://lab1/system)");
+	job_host_place(there->host, there->engine, "klab-x", &spec);
+	assert_string_equal(spec.connect, lab.uri);
+	assert_string_equal(spec.pool, "klab");
+	assert_string_equal(spec.name, "klab-x");
+	assert_string_equal(spec.emulator, "qemu");
+	result = result_json(r);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(result, "connect"),
+							      "name")), "lab1");
+	json_object_set_new(json, "connect", json_object());	/* a host without a URI */
+	assert_false(job_from_json(json, &here, NULL));
+}
+
 static void specs_of_plans(void **unused)
 {
 	static const char *const bad[] = { "", "f,us=0", "# nothing" };
@@ -433,7 +468,7 @@ int main(void)
 		cmocka_unit_test(next_jobs),	    cmocka_unit_test(next_job_of_old_kernels),
 		cmocka_unit_test(next_job_of_a_plan),
 		cmocka_unit_test(no_target_unamplified), cmocka_unit_test(specs_round_trip),
-		cmocka_unit_test(builds_round_trip),
+		cmocka_unit_test(builds_round_trip), cmocka_unit_test(hosts_round_trip),
 		cmocka_unit_test(specs_of_plans),   cmocka_unit_test(ids_tell_plans_apart),
 		cmocka_unit_test(plans_round_trip), cmocka_unit_test(repeats_alone),
 	};
