@@ -238,6 +238,13 @@ static int64_t console_hold_us(const struct libvirt *l)
 	return MAX(l->console_at_us + CONSOLE_GATHER_US - g_get_monotonic_time(), 0);
 }
 
+/* Has libvirt said why? It ends the QEMU of a guest that powered off by SIGTERM, so that exit code 0 may
+ * be here before the news of that. */
+static bool is_told(const struct libvirt *l)
+{
+	return l->guest_asked || l->stopped || (l->reaped && WIFSIGNALED(l->status));
+}
+
 /* Off, and all that it said has come (or enough time for it has passed). */
 static bool is_over(struct libvirt *l)
 {
@@ -246,7 +253,8 @@ static bool is_over(struct libvirt *l)
 
 	if (off && !l->off_at_us)
 		l->off_at_us = g_get_monotonic_time();
-	return off && (ended || g_get_monotonic_time() - l->off_at_us > LAST_BYTES_US);
+	return off && ((ended && is_told(l)) ||
+		       g_get_monotonic_time() - l->off_at_us > LAST_BYTES_US);
 }
 
 static void read_words(struct libvirt *l)
