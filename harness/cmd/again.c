@@ -421,60 +421,71 @@ static bool check_ranges(struct request *req, int operands, GError **error)
 			req->jobs, req->timeout);
 }
 
+static const char about[] =
+	"Repeat what a run's cells did, with the same kernel, engine and options, and count how often it "
+	"fails. RUN is a run's folder, CELL a cell of the newest run below results/. The repetitions are a "
+	"run of their own: report and explain work on it, and the old verdict stays.";
+
+static const char epilog[] =
+	"Exit codes: as of klab run (1 something affected, 3 infra, 4 inconclusive, 0 all clean).\n\n"
+	"Examples:\n"
+	"  klab again results/run-X --cell text-poke -n 20\n"
+	"  klab again debian-sid.text-poke.smp4.auto --until-fail\n"
+	"  klab again results/run-X --cell nmi-user-read --same-seed\n"
+	"  klab again results/run-X --cell text-poke -n 20 --amplify off";
+
+static bool parse(int *argc, char ***argv, struct request *req, int *ret_exit)
+{
+	const GOptionEntry entries[] = {
+		{ "cell", 0, 0, G_OPTION_ARG_STRING, &req->cell,
+		  "Cell by id, part of it or glob (default: every cell that was booted)", "CELL" },
+		{ "times", 'n', 0, G_OPTION_ARG_INT, &req->times,
+		  "How often (default: 1; with --until-fail 100)", "N" },
+		{ "until-fail", 0, 0, G_OPTION_ARG_NONE, &req->until_fail,
+		  "Stop at the first repetition that is affected", NULL },
+		{ "same-seed", 0, 0, G_OPTION_ARG_NONE, &req->same_seed,
+		  "With the seed and CPU model of the job that carries the verdict (default: fresh "
+		  "seeds)",
+		  NULL },
+		{ "amplify", 0, 0, G_OPTION_ARG_STRING, &req->amplify,
+		  "Under another amplification, as of klab run (default: as it was, and a finding "
+		  "with the plan.txt of the job that found it). What does not fail under 'off' is "
+		  "informative only: without delays it may take hours",
+		  "LEVEL|PLAN|@FILE" },
+		{ "connect", 0, 0, G_OPTION_ARG_STRING, &req->connect,
+		  LAB_CONNECT_HELP " (default: where it ran)", "URI|NAME" },
+		{ "force", 0, 0, G_OPTION_ARG_NONE, &req->force,
+		  "Even if the kernel image, QEMU or klab are not what they were", NULL },
+		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &req->jobs, "Guests at once (default: 1)", "N" },
+		{ "timeout", 0, 0, G_OPTION_ARG_INT, &req->timeout,
+		  "Time limit of a batch in seconds (default: none); exit code 124", "S" },
+		{ "out", 'o', 0, G_OPTION_ARG_FILENAME, &req->out,
+		  "Folder of the repetitions (default: a fresh results/again-TIME)", "DIR" },
+		{ "json", 0, 0, G_OPTION_ARG_FILENAME, &req->json,
+		  "Write the tally there as JSON; - is stdout", "FILE" },
+		{ NULL },
+	};
+
+	return cmd_parse(argc, argv, "[RUN|CELL]", about, entries, epilog, ret_exit);
+}
+
+static void request_clear(struct request *req)
+{
+	g_free(req->cell);
+	g_free(req->out);
+	g_free(req->json);
+	g_free(req->amplify);
+	g_free(req->connect);
+}
+
 static int run_command(int argc, char **argv)
 {
 	struct request req = { .jobs = 1 };
 	struct again a = { .req = &req };
 	g_autoptr(GError) error = NULL;
-	const GOptionEntry entries[] = {
-		{ "cell", 0, 0, G_OPTION_ARG_STRING, &req.cell,
-		  "Cell by id, part of it or glob (default: every cell that was booted)", "CELL" },
-		{ "times", 'n', 0, G_OPTION_ARG_INT, &req.times,
-		  "How often (default: 1; with --until-fail 100)", "N" },
-		{ "until-fail", 0, 0, G_OPTION_ARG_NONE, &req.until_fail,
-		  "Stop at the first repetition that is affected", NULL },
-		{ "same-seed", 0, 0, G_OPTION_ARG_NONE, &req.same_seed,
-		  "With the seed and CPU model of the job that carries the verdict (default: fresh "
-		  "seeds)",
-		  NULL },
-		{ "amplify", 0, 0, G_OPTION_ARG_STRING, &req.amplify,
-		  "Under another amplification, as of klab run (default: as it was, and a finding "
-		  "with the plan.txt of the job that found it). What does not fail under 'off' is "
-		  "informative only: without delays it may take hours",
-		  "LEVEL|PLAN|@FILE" },
-		{ "connect", 0, 0, G_OPTION_ARG_STRING, &req.connect,
-		  LAB_CONNECT_HELP " (default: where it ran)", "URI|NAME" },
-		{ "force", 0, 0, G_OPTION_ARG_NONE, &req.force,
-		  "Even if the kernel image, QEMU or klab are not what they were", NULL },
-		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &req.jobs, "Guests at once (default: 1)", "N" },
-		{ "timeout", 0, 0, G_OPTION_ARG_INT, &req.timeout,
-		  "Time limit of a batch in seconds (default: none); exit code 124", "S" },
-		{ "out", 'o', 0, G_OPTION_ARG_FILENAME, &req.out,
-		  "Folder of the repetitions (default: a fresh results/again-TIME)", "DIR" },
-		{ "json", 0, 0, G_OPTION_ARG_FILENAME, &req.json,
-		  "Write the tally there as JSON; - is stdout", "FILE" },
-		{ NULL },
-	};
 	int code;
 
-	if (cmd_parse(&argc, &argv, "[RUN|CELL]",
-		      "Repeat what a run's cells did, with the same kernel, engine and options, "
-		      "and count "
-		      "how often it fails. RUN is a run's folder, CELL a cell of the newest run "
-		      "below "
-		      "results/. The repetitions are a run of their own: report and explain work "
-		      "on it, "
-		      "and the old verdict stays.",
-		      entries,
-		      "Exit codes: as of klab run (1 something affected, 3 infra, 4 inconclusive, "
-		      "0 all "
-		      "clean).\n\n"
-		      "Examples:\n"
-		      "  klab again results/run-X --cell text-poke -n 20\n"
-		      "  klab again debian-sid.text-poke.smp4.auto --until-fail\n"
-		      "  klab again results/run-X --cell nmi-user-read --same-seed\n"
-		      "  klab again results/run-X --cell text-poke -n 20 --amplify off",
-		      &code)) {
+	if (parse(&argc, &argv, &req, &code)) {
 		code = EXIT_CLEAN;
 		if (check_ranges(&req, argc - 1, &error) &&
 		    (!req.amplify || lab_amplify(req.amplify, &a.amplify, &error)))
@@ -483,11 +494,7 @@ static int run_command(int argc, char **argv)
 			code = cmd_error("again", error);
 	}
 	again_clear(&a);
-	g_free(req.cell);
-	g_free(req.out);
-	g_free(req.json);
-	g_free(req.amplify);
-	g_free(req.connect);
+	request_clear(&req);
 	return code;
 }
 

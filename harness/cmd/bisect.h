@@ -17,6 +17,7 @@
 #include "bisect/state.h"
 #include "cmd/cmd.h"
 #include "cmd/lab.h"
+#include "run/evidence.h"
 
 #define BISECT_PATCHED_REF "refs/klab/patched"	/* in the clone: the bad end with verify.patch */
 
@@ -85,6 +86,9 @@ struct bisect_tester {
 	bool (*run)(struct bisect_session *s, struct bisect_try *tries, unsigned n, GError **error);
 };
 extern const struct bisect_tester bisect_tester_command, bisect_tester_probe;
+/* What a job's outcome says: fills all of `t` but its test, node, length and seconds (bisect_judge.c). */
+void bisect_judge(const struct bisect_state *state, const char *signature,
+		  const struct outcome *o, struct bisect_try *t);
 
 /* The kernel of a node, made or fetched; with `patched` it has verify.patch in it. */
 bool bisect_kernel(struct bisect_session *s, unsigned node, bool patched, struct kernel **ret,

@@ -12,8 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-#define PLAN_MAX (1u << 20)
-
 /* --- kernels ------------------------------------------------------------------------------------ */
 
 static bool catalogue_kernel(struct bisect_session *s, const char *id, struct kernel **ret,
@@ -111,73 +109,6 @@ static bool plan_cells(struct bisect_session *s, struct bisect_try *tries, unsig
 
 /* --- outcomes ----------------------------------------------------------------------------------- */
 
-static bool lost_before(const struct bisect_state *state, const struct bisect_try *t, const char *why)
-{
-	for (guint i = 0; i < state->runs->len; i++) {
-		const struct bisect_run *run = state->runs->pdata[i];
-
-		if (run->ended && run->node == t->node && run->patched == t->patched &&
-		    run->outcome == OUTCOME_LOST && !g_strcmp0(run->why, why))
-			return true;
-	}
-	return false;
-}
-
-/* Who does not come up twice does not boot; the first time may have been the host's fault. */
-static void judge_infra(const struct bisect_session *s, const struct verdict *v, struct bisect_try *t)
-{
-	t->why = g_strdup(v->reason);
-	t->outcome = OUTCOME_LOST;
-	if (v->infra == INFRA_BOOT_LOST && lost_before(s->state, t, v->reason))
-		t->outcome = OUTCOME_UNTESTABLE;
-}
-
-static double seconds_had(const struct outcome *o)
-{
-	int64_t end = o->verdict.value == VERDICT_AFFECTED && o->verdict.failed_us ?
-			      o->verdict.failed_us : o->ended_us;
-
-	return o->began_us && end > o->began_us ? (end - o->began_us) / 1e6 : 0;
-}
-
-static char *read_plan(const struct outcome *o)
-{
-	g_autofree char *path = g_build_filename(o->dir, AMPLIFIER_PLAN, NULL), *text = NULL;
-	size_t len;
-
-	return o->plan && fs_read(path, PLAN_MAX, &text, &len, NULL) ? plan_without_seed(text) :
-									NULL;
-}
-
-static void judge_outcome(const struct bisect_session *s, const struct outcome *o,
-			  struct bisect_try *t)
-{
-	const struct verdict *v = &o->verdict;
-
-	t->had = seconds_had(o);
-	t->title = g_strdup(v->title);
-	t->hazard = g_strdup(v->hazard);
-	t->dir = g_strdup(o->dir);
-	switch (v->value) {
-	case VERDICT_AFFECTED:
-		t->plan = read_plan(o);
-		t->outcome = bisect_is_symptom(s->state, t->node, v->title, v->hazard,
-					       s->req.signature) ? OUTCOME_FAILED : OUTCOME_OTHER;
-		return;
-	case VERDICT_CLEAN:
-	case VERDICT_INCONCLUSIVE:
-		t->outcome = t->had > 0 ? OUTCOME_SURVIVED : OUTCOME_LOST;
-		return;
-	case VERDICT_UNSUPPORTED:
-		t->outcome = OUTCOME_UNTESTABLE;
-		t->why = g_strdup(v->reason);
-		return;
-	case VERDICT_INFRA:
-	case VERDICT__COUNT:
-		judge_infra(s, v, t);
-	}
-}
-
 static void judge_cell_of(const struct bisect_session *s, const struct cell *cell,
 			  struct bisect_try *t)
 {
@@ -186,7 +117,7 @@ static void judge_cell_of(const struct bisect_session *s, const struct cell *cel
 		t->outcome = OUTCOME_UNTESTABLE;
 		t->why = g_strdup(cell->skip);
 	} else if (cell->outcomes->len) {
-		judge_outcome(s, cell->outcomes->pdata[0], t);
+		bisect_judge(s->state, s->req.signature, cell->outcomes->pdata[0], t);
 	}
 }
 

@@ -154,6 +154,14 @@ static bool freeze_plan(struct round *r, const struct bisect_try *t, bool *ret_f
 				  error);
 }
 
+/* What was tested once and now "cannot be" is no news of the kernel, and must not go on for ever. */
+static bool says_nothing(const struct bisect_state *state, const struct bisect_try *t)
+{
+	return t->outcome == OUTCOME_LOST ||
+	       (t->outcome == OUTCOME_UNTESTABLE && !t->patched &&
+		state->known[t->node] == TESTABLE_YES);
+}
+
 static bool write_end(struct round *r, GError **error)
 {
 	for (unsigned i = 0; i < r->n; i++) {
@@ -164,7 +172,7 @@ static bool write_end(struct round *r, GError **error)
 			return false;
 		if (!log_end(r->s, t, error))
 			return false;
-		r->lost = t->outcome == OUTCOME_LOST ? r->lost + 1 : 0;
+		r->lost = says_nothing(r->s->state, t) ? r->lost + 1 : 0;
 	}
 	if (r->lost < LOST_MAX)
 		return true;

@@ -457,7 +457,7 @@ static bool libvirt_pause(struct guest *g, bool paused, GError **error)
 	return libvirt_inside_pause(&libvirt_of(g)->inside, paused, error);
 }
 
-/* The stub's socket is handed over through libvirt: not with a host behind a network. */
+/* The gdb server's socket is handed over through libvirt: not with a host behind a network. */
 static bool libvirt_set_cpus(struct guest *g, const struct guest_cpu_set *sets, unsigned n,
 			     GError **error)
 {

@@ -31,7 +31,7 @@ void libvirt_inside_clear(struct libvirt_inside *in);	/* accepts one that was ne
 
 bool libvirt_inside_nmi(struct libvirt_inside *in, GError **error);
 bool libvirt_inside_pause(struct libvirt_inside *in, bool paused, GError **error);
-/* It was let go on by somebody else (the gdb stub). */
+/* It was let go on by somebody else (gdb's server). */
 void libvirt_inside_goes_on(struct libvirt_inside *in);
 bool libvirt_inside_phys(struct libvirt_inside *in, uint64_t addr, void *buf, size_t len,
 			 GError **error);
