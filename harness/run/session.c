@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Drive one guest and write down what is seen. See session.h. */
-#include "run/session.h"
+#include "run/session_state.h"
 
 #include "guest/owner.h"
-#include "parse/console.h"
-#include "parse/symbol_stream.h"
-#include "parse/wire.h"
-#include "run/canary.h"
 #include "run/dump.h"
 #include "run/host.h"
-#include "run/nmi_storm.h"
 #include "run/turn.h"
-#include "run/watch.h"
-#include "stats/calibration.h"
-#include "store/journal.h"
 
 #include <string.h>
 
-#define SETUP_LIMIT_US (60 * G_USEC_PER_SEC)	/* start to begin */
-#define GRACE_US (60 * G_USEC_PER_SEC)		/* end of the duration to the end record */
-#define GRACE_CPU_US (13 * G_USEC_PER_SEC)	/* and so much more a vCPU: they share few host CPUs */
-#define BYE_LIMIT_US (15 * G_USEC_PER_SEC)	/* end to bye */
-#define SYMBOLS_LIMIT_US (180 * G_USEC_PER_SEC)
-#define GONE_LIMIT_US (2 * G_USEC_PER_SEC)	/* bye to the engine's exit and its last words */
 #define STILL_LIMIT_US (10 * G_USEC_PER_SEC)	/* of a guest that is kept from running */
 #define LINGER_US (3 * G_USEC_PER_SEC)		/* after a fatal splat: let it finish its report */
 #define CANARY_RETRY_US 3000
-
-enum state { STATE_BOOT, STATE_SYMBOLS, STATE_SETUP, STATE_RUN, STATE_SETTLE,
-	     STATE_LEAVE, STATE_GONE, STATE_OVER };
 
 static const struct {
 	const char *what;
@@ -43,41 +26,12 @@ static const struct {
 	[STATE_GONE] = { "power off", JOB_END_DONE },	/* it said bye: that is enough */
 };
 
-struct session {
-	const struct session_params *p;
-	struct guest *guest;
-	struct journal *journal;
-	struct wire_parser wire;
-	struct console *console;
-	struct watch watch;
-	enum state state;
-	int64_t t0_us, deadline_us;	/* of the present state */
-	int64_t splat_us;		/* a fatal splat was seen then; 0: none */
-	struct nmi_storm storm;
-	GRand *rand;
-	uint64_t seq;
-	GString *deflated;		/* the symbol stream so far */
-	char *symbols;
-	const struct canary *canary;	/* the host's half of its fault is to come; or NULL */
-	int64_t canary_us;		/* when the next attempt is due */
-	unsigned canary_tries;
-	int64_t result_us;		/* the probe said how it went */
-	int64_t lost_us;		/* standstills that the deadline has made up for */
-	bool other_rung;		/* than that whose rate set the exposure target */
-	bool enough;			/* its exposure suffices: the guest was told to stop */
-	bool ended;
-	bool gone;			/* the guest's exit was seen */
-	enum job_end end;
-	char *detail;
-	GError *failure;		/* the first error of a step that has no way to return it */
-};
-
-static int64_t now_us(struct session *s)
+int64_t session_now_us(struct session *s)
 {
 	return s->guest ? guest_now_us(s->guest) : s->t0_us;
 }
 
-static void finish(struct session *s, enum job_end end, const char *detail)
+void session_finish(struct session *s, enum job_end end, const char *detail)
 {
 	if (s->ended)
 		return;
@@ -87,27 +41,26 @@ static void finish(struct session *s, enum job_end end, const char *detail)
 	s->detail = g_strdup(detail);
 }
 
-/* An error of ours ends the session, unless the engine's own end explains it in a moment. */
-static void fail(struct session *s, enum job_end end, GError **error)
+void session_fail(struct session *s, enum job_end end, GError **error)
 {
-	finish(s, end, (*error)->message);
+	session_finish(s, end, (*error)->message);
 	g_clear_error(error);
 }
 
-static void enter(struct session *s, enum state state, int64_t limit_us)
+void session_enter(struct session *s, enum state state, int64_t limit_us)
 {
 	s->state = state;
-	s->deadline_us = now_us(s) + limit_us;
+	s->deadline_us = session_now_us(s) + limit_us;
 }
 
-static void note(struct session *s, const char *ev, json_t *fields, bool sync)
+void session_note(struct session *s, const char *ev, json_t *fields, bool sync)
 {
-	if (!journal_event(s->journal, now_us(s) - s->t0_us, ev, fields, sync,
+	if (!journal_event(s->journal, session_now_us(s) - s->t0_us, ev, fields, sync,
 			   s->failure ? NULL : &s->failure))
-		finish(s, JOB_END_LAB, "the journal cannot be written");
+		session_finish(s, JOB_END_LAB, "the journal cannot be written");
 }
 
-static void say(struct session *s, const char *type, json_t *args)
+void session_say(struct session *s, const char *type, json_t *args)
 {
 	g_autoptr(GError) error = NULL;
 	char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
@@ -117,138 +70,7 @@ static void say(struct session *s, const char *type, json_t *args)
 	free(text);
 	json_decref(args);
 	if (!guest_send(s->guest, line, len, &error))
-		fail(s, JOB_END_LAB, &error);
-}
-
-/* --- records from the guest ------------------------------------------------------------------- */
-
-static uint64_t status_phys_of(json_t *json)
-{
-	const char *text = json_string_value(json_object_get(json, "status_phys"));
-
-	return text ? g_ascii_strtoull(text, NULL, 16) : 0;
-}
-
-static void start_probe(struct session *s)
-{
-	const struct job *job = s->p->job;
-
-	enter(s, STATE_SETUP, SETUP_LIMIT_US + job->smp * GRACE_CPU_US);
-	say(s, "start", json_pack("{s:s, s:i, s:I, s:O*}", "probe", job->probe, "duration_ms",
-				  (int)job->duration_ms, "seed",
-				  (json_int_t)(job->seed & G_MAXINT64), "params", job->params));
-}
-
-static void on_hello(struct session *s, json_t *json)
-{
-	g_autoptr(GError) error = NULL;
-
-	note(s, "hello", json_deep_copy(json), true);
-	if (s->state != STATE_BOOT)
-		return;
-	if (json_integer_value(json_object_get(json, "wire")) != WIRE_VERSION) {
-		finish(s, JOB_END_LAB, "the guest agent speaks another version of the wire");
-		return;
-	}
-	if (!watch_found(&s->watch, status_phys_of(json), s->p->job->mem_mib, &error)) {
-		fail(s, JOB_END_LAB, &error);
-		return;
-	}
-	if (s->p->purpose == SESSION_SYMBOLS) {
-		enter(s, STATE_SYMBOLS, SYMBOLS_LIMIT_US);
-		say(s, "symbols", NULL);
-	} else {
-		start_probe(s);
-	}
-}
-
-/* A recorded guest has had its fault: only a backend that can set registers is asked to. */
-static void await_canary(struct session *s)
-{
-	const struct canary *c = canary_of_probe(s->p->job->probe);
-
-	if (!c || !c->provoke || !s->guest->be->set_cpus)
-		return;
-	s->canary = c;
-	s->canary_us = now_us(s) + CANARY_AFTER_US;
-}
-
-static void on_begin(struct session *s, json_t *json)
-{
-	const char *source = json_string_value(json_object_get(json, "nmi_source"));
-
-	s->other_rung = !calibration_same_rung(
-		s->p->job->exposure_rung, json_string_value(json_object_get(json, "rung")));
-	note(s, "begin", json_deep_copy(json), true);
-	if (s->state != STATE_SETUP)
-		return;
-	if (g_strcmp0(source, "host") == 0 && s->p->job->nmi_hz > 0)
-		nmi_storm_start(&s->storm, s->p->job->nmi_hz, s->p->job->smp, now_us(s));
-	await_canary(s);
-	amplifier_arm(s->p->amplifier, s->guest, s->t0_us);
-	enter(s, STATE_RUN, s->p->job->duration_ms * INT64_C(1000) + GRACE_US +
-				    s->p->job->smp * GRACE_CPU_US);
-}
-
-static void leave(struct session *s)
-{
-	enter(s, STATE_LEAVE, BYE_LIMIT_US);
-	s->storm.on = false;
-	say(s, "bye", NULL);
-}
-
-static void on_end(struct session *s, json_t *json)
-{
-	note(s, "result", json_deep_copy(json), true);
-	if (s->state != STATE_SETUP && s->state != STATE_RUN)
-		return;
-	s->storm.on = false;
-	amplifier_hold(s->p->amplifier, true);
-	s->result_us = now_us(s);
-	enter(s, STATE_SETTLE, GRACE_US + s->p->job->smp * GRACE_CPU_US);
-}
-
-static void on_symbols(struct session *s, const char *payload)
-{
-	if (s->state != STATE_SYMBOLS || !symbol_stream_add(s->deflated, payload))
-		return;
-	s->symbols = s->wire.torn || s->wire.lost ? NULL : symbol_stream_text(s->deflated);
-	note(s, "symbols", json_pack("{s:I, s:b}", "bytes", (json_int_t)s->deflated->len, "whole",
-				     s->symbols != NULL), true);
-	leave(s);
-}
-
-static void on_json(struct session *s, const char *type, const char *payload)
-{
-	json_t *json = json_loads(payload, 0, NULL);
-
-	if (!json_is_object(json))
-		note(s, "bad-record", json_pack("{s:s}", "type", type), false);
-	else if (strcmp(type, "hello") == 0)
-		on_hello(s, json);
-	else if (strcmp(type, "begin") == 0)
-		on_begin(s, json);
-	else if (strcmp(type, "end") == 0)
-		on_end(s, json);
-	else if (status_phys_of(json))
-		s->watch.status_phys = status_phys_of(json);
-	json_decref(json);
-}
-
-static void on_record(const struct wire_record *record, void *user)
-{
-	static const char *const with_json[] = { "hello", "begin", "end", "moved", NULL };
-	struct session *s = user;
-
-	if (s->ended)
-		return;
-	if (g_strv_contains(with_json, record->type))
-		on_json(s, record->type, record->payload);
-	else if (strcmp(record->type, "symbols") == 0)
-		on_symbols(s, record->payload);
-	else if (strcmp(record->type, "bye") == 0 &&
-		 (s->state == STATE_LEAVE || s->state == STATE_SETTLE))
-		enter(s, STATE_GONE, GONE_LIMIT_US);
+		session_fail(s, JOB_END_LAB, &error);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -259,7 +81,7 @@ static void on_bytes(struct session *s, enum journal_stream stream, const struct
 
 	if (!journal_stream(s->journal, ev->at_us - s->t0_us, stream, ev->data, ev->len, NULL,
 			    &error)) {
-		fail(s, JOB_END_LAB, &error);
+		session_fail(s, JOB_END_LAB, &error);
 		return;
 	}
 	if (stream == STREAM_WIRE) {
@@ -280,22 +102,22 @@ static void on_exit_event(struct session *s, const struct guest_event *ev)
 	g_autofree char *detail = NULL;
 
 	s->gone = true;
-	note(s, "exit", json_pack("{s:i, s:i, s:s}", "how", (int)ev->how, "status", ev->status,
+	session_note(s, "exit", json_pack("{s:i, s:i, s:s}", "how", (int)ev->how, "status", ev->status,
 				  "message", message), false);
 	if (s->splat_us) {
-		finish(s, JOB_END_SPLAT, NULL);
+		session_finish(s, JOB_END_SPLAT, NULL);
 	} else if (ev->how == GUEST_EXIT_POWEROFF) {
 		if (s->state == STATE_GONE)
-			finish(s, JOB_END_DONE, NULL);
+			session_finish(s, JOB_END_DONE, NULL);
 		else
-			finish(s, JOB_END_GUEST_EXIT, "the guest reset or powered off");
+			session_finish(s, JOB_END_GUEST_EXIT, "the guest reset or powered off");
 	} else {
 		detail = ev->how == GUEST_EXIT_KILLED ?
 				 g_strdup_printf("QEMU was killed by signal %d%s%s", ev->status,
 						 *message ? ": " : "", message) :
 				 g_strdup_printf("QEMU ended with code %d%s%s", ev->status,
 						 *message ? ": " : "", message);
-		finish(s, JOB_END_ENGINE, detail);
+		session_finish(s, JOB_END_ENGINE, detail);
 	}
 }
 
@@ -319,10 +141,10 @@ static void explain_failure(struct session *s, GError **error)
 		if (guest_next(s->guest, 20, &ev, &lost))
 			take_event(s, &ev);
 		else
-			fail(s, JOB_END_LAB, &lost);
+			session_fail(s, JOB_END_LAB, &lost);
 	}
 	if (!s->ended)
-		fail(s, JOB_END_ENGINE, error);
+		session_fail(s, JOB_END_ENGINE, error);
 	g_clear_error(error);
 }
 
@@ -342,10 +164,10 @@ static void inject(struct session *s)
 		    any_parked(&s->watch.page);
 	g_autoptr(GError) error = NULL;
 
-	if (s->splat_us || s->watch.scene.n_samples || !nmi_storm_due(&s->storm, now_us(s), hold))
+	if (s->splat_us || s->watch.scene.n_samples || !nmi_storm_due(&s->storm, session_now_us(s), hold))
 		return;
 	if (guest_nmi(s->guest, &error))
-		nmi_storm_next(&s->storm, now_us(s), s->rand);
+		nmi_storm_next(&s->storm, session_now_us(s), s->rand);
 	else
 		explain_failure(s, &error);
 }
@@ -365,10 +187,10 @@ static void check_exposure(struct session *s)
 	    !(job->exposure_target > 0) || had < job->exposure_target)
 		return;
 	s->enough = true;
-	note(s, "enough", json_pack("{s:f, s:f}", "exposure", had, "target",
+	session_note(s, "enough", json_pack("{s:f, s:f}", "exposure", had, "target",
 				    job->exposure_target), true);
-	say(s, "stop", NULL);
-	enter(s, STATE_RUN, GRACE_US + job->smp * GRACE_CPU_US);
+	session_say(s, "stop", NULL);
+	session_enter(s, STATE_RUN, GRACE_US + job->smp * GRACE_CPU_US);
 }
 
 static void provoke(struct session *s)
@@ -376,17 +198,17 @@ static void provoke(struct session *s)
 	g_autoptr(GError) error = NULL;
 	json_t *what = NULL;
 
-	if (s->ended || !s->canary || s->splat_us || now_us(s) < s->canary_us)
+	if (s->ended || !s->canary || s->splat_us || session_now_us(s) < s->canary_us)
 		return;
 	switch (canary_provoke(s->canary, s->guest, &what, &error)) {
 	case CANARY_DONE:
-		note(s, "provoked", what, true);
+		session_note(s, "provoked", what, true);
 		s->canary = NULL;
 		return;
 	case CANARY_AGAIN:
-		s->canary_us = now_us(s) + CANARY_RETRY_US;
+		s->canary_us = session_now_us(s) + CANARY_RETRY_US;
 		if (++s->canary_tries > CANARY_TRIES_MAX)
-			finish(s, JOB_END_LAB, "no moment suited the fault that was to be provoked");
+			session_finish(s, JOB_END_LAB, "no moment suited the fault that was to be provoked");
 		return;
 	case CANARY_FAILED:
 		explain_failure(s, &error);
@@ -406,24 +228,24 @@ static void check_still(struct session *s)
 				 "the engine had stopped all vCPUs" :
 				 "no vCPU had any time of a host CPU",
 				 (int)(STILL_LIMIT_US / G_USEC_PER_SEC));
-	finish(s, JOB_END_PAUSED, detail);
+	session_finish(s, JOB_END_PAUSED, detail);
 }
 
 static void check_limits(struct session *s)
 {
 	g_autofree char *detail = NULL;
-	int64_t now = now_us(s) - watch_still_us(&s->watch);
+	int64_t now = session_now_us(s) - watch_still_us(&s->watch);
 
 	if (s->ended)
 		return;
 	if (s->p->interrupted && *s->p->interrupted)
-		finish(s, JOB_END_INTERRUPTED, "interrupted");
+		session_finish(s, JOB_END_INTERRUPTED, "interrupted");
 	else if (s->splat_us && now - s->splat_us > LINGER_US)
-		finish(s, JOB_END_SPLAT, NULL);
+		session_finish(s, JOB_END_SPLAT, NULL);
 	else if (now > s->deadline_us) {
 		detail = g_strdup_printf("the guest did not %s within its limit",
 					 states[s->state].what);
-		finish(s, states[s->state].end, detail);
+		session_finish(s, states[s->state].end, detail);
 	}
 }
 
@@ -438,7 +260,7 @@ static void amplify(struct session *s)
 		amplifier_hold(s->p->amplifier, s->splat_us || s->watch.state == LIVE_SUSPECT ||
 							s->watch.state == LIVE_SILENT);
 	if (!amplifier_poll(s->p->amplifier, &error))
-		fail(s, JOB_END_LAB, &error);
+		session_fail(s, JOB_END_LAB, &error);
 	s->watch.injected_us = amplifier_injected_us(s->p->amplifier);
 }
 
@@ -453,7 +275,7 @@ static void look(struct session *s)
 	if (!watch_poll(&s->watch, &hang, &error))
 		explain_failure(s, &error);
 	else if (hang)
-		finish(s, JOB_END_HANG, NULL);
+		session_finish(s, JOB_END_HANG, NULL);
 }
 
 /*
@@ -463,17 +285,17 @@ static void look(struct session *s)
 static void settle(struct session *s)
 {
 	if (!s->ended && s->state == STATE_SETTLE && watch_beaten_since(&s->watch, s->result_us))
-		leave(s);
+		session_leave(s);
 }
 
 static int wait_ms(struct session *s)
 {
-	int64_t due_us = s->watch.status_phys ? s->watch.next_poll_us - now_us(s) : WATCH_POLL_US;
+	int64_t due_us = s->watch.status_phys ? s->watch.next_poll_us - session_now_us(s) : WATCH_POLL_US;
 
 	if (s->storm.on)
-		due_us = MIN(due_us, s->storm.next_us - now_us(s));
+		due_us = MIN(due_us, s->storm.next_us - session_now_us(s));
 	if (s->canary)
-		due_us = MIN(due_us, s->canary_us - now_us(s));
+		due_us = MIN(due_us, s->canary_us - session_now_us(s));
 	return CLAMP(due_us / 1000, 0, WATCH_POLL_US / 1000);
 }
 
@@ -484,7 +306,7 @@ static void drive(struct session *s)
 		struct guest_event ev;
 
 		if (!guest_next(s->guest, wait_ms(s), &ev, &error)) {
-			fail(s, JOB_END_LAB, &error);
+			session_fail(s, JOB_END_LAB, &error);
 			break;
 		}
 		take_event(s, &ev);
@@ -544,7 +366,7 @@ static void note_host(struct session *s, const char *when)
 		json_object_set_new(fields, "waited_ms", json_integer(s->p->turn->waited_ms));
 		json_object_set_new(fields, "crowded", json_boolean(s->p->turn->crowded));
 	}
-	note(s, "host", fields, false);
+	session_note(s, "host", fields, false);
 }
 
 /* An engine that does not take the plugin may do without. */
@@ -584,7 +406,7 @@ static bool start_guest(struct session *s, GError **error)
 	note_host(s, "start");
 	make_nonce(s, nonce);
 	append = command_line(nonce);
-	note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s*}", "day", day, "backend",
+	session_note(s, "start", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s*}", "day", day, "backend",
 				   s->p->backend->name, "accel", job->accel, "cpu_model",
 				   job->cpu_model, "append", append, "nonce", nonce, "symbols",
 				   s->p->symbols_from, "connect", job->host ? job->host->uri : NULL), true);
@@ -599,7 +421,7 @@ static void begin(struct session *s)
 	uint8_t nonce[WIRE_NONCE_LEN];
 
 	if (!start_guest(s, &error)) {
-		finish(s, JOB_END_ENGINE, error->message);
+		session_finish(s, JOB_END_ENGINE, error->message);
 		return;
 	}
 	memcpy(nonce, s->watch.nonce, sizeof(nonce));
@@ -609,8 +431,8 @@ static void begin(struct session *s)
 	s->watch.scene.image = s->p->job->kernel->image;
 	s->watch.scene.release = s->p->job->kernel->release;
 	if (guest_cage(s->guest))
-		note(s, "cage", json_pack("{s:s}", "is", guest_cage(s->guest)), false);
-	enter(s, STATE_BOOT, s->p->job->boot_limit_ms * INT64_C(1000));
+		session_note(s, "cage", json_pack("{s:s}", "is", guest_cage(s->guest)), false);
+	session_enter(s, STATE_BOOT, s->p->job->boot_limit_ms * INT64_C(1000));
 }
 
 /* A guest that failed and still stands there. That there is no dump does not change what is judged. */
@@ -627,16 +449,16 @@ static void dump(struct session *s)
 		lab_fail(&why, LAB_ERROR_INFRA, "the guest had ended by itself");
 	else if (dump_write(s->guest, scene_facts(&s->watch.scene), s->p->dir,
 			    s->p->job->mem_mib, &result, &why))
-		note(s, "dump", json_pack("{s:s, s:I, s:b}", "file", DUMP_FILE, "bytes",
+		session_note(s, "dump", json_pack("{s:s, s:I, s:b}", "file", DUMP_FILE, "bytes",
 					  (json_int_t)result.bytes, "vmcoreinfo",
 					  result.vmcoreinfo), true);
 	if (why)
-		note(s, "dump", json_pack("{s:s}", "why_not", why->message), false);
+		session_note(s, "dump", json_pack("{s:s}", "why_not", why->message), false);
 }
 
 static bool write_end(struct session *s, GError **error)
 {
-	int64_t at_us = now_us(s) - s->t0_us;
+	int64_t at_us = session_now_us(s) - s->t0_us;
 
 	note_host(s, "end");
 	if (!s->failure)
@@ -677,7 +499,7 @@ bool session_run(const struct session_params *params, enum job_end *ret_end, cha
 	s->rand = g_rand_new_with_seed(params->job->seed ^ params->job->seed >> 32);
 	s->deflated = g_string_new(NULL);
 	s->console = console_new();
-	wire_parser_init(&s->wire, on_record, s);
+	wire_parser_init(&s->wire, session_on_record, s);
 	ok = journal_create(params->dir, &s->journal, error);
 	if (ok) {
 		begin(s);
